@@ -1,0 +1,34 @@
+import { DescribeClusterCommand, EKSClient, type EKSClientConfig } from "@aws-sdk/client-eks";
+import type { Clusters } from "../../core/cluster/authenticate.ts";
+import { PermanentError, TransientError } from "../../core/errors.ts";
+import { translate } from "./errors.ts";
+
+/** Clusters as EKS describes them. */
+export function eksClusters(config: EKSClientConfig): Clusters {
+  const eks = new EKSClient(config);
+  return {
+    async describe(name) {
+      try {
+        const { cluster } = await eks.send(new DescribeClusterCommand({ name }));
+        const endpoint = cluster?.endpoint;
+        const certificateAuthority = cluster?.certificateAuthority?.data;
+        if (!endpoint || !certificateAuthority) {
+          throw new TransientError("AwsUnavailable", `cluster ${name} has no endpoint yet`);
+        }
+        return { name, endpoint, certificateAuthority };
+      } catch (error) {
+        if (error instanceof Error && error.name === "ResourceNotFoundException") {
+          throw new PermanentError(
+            "ClusterNotFound",
+            `EKS knows no cluster ${name} in this account and region. Correct cluster.name in ` +
+              "stages.ts and deploy, then send the alert again.",
+            { cause: error },
+          );
+        }
+        throw error instanceof TransientError
+          ? error
+          : translate(error, `describe cluster ${name}`);
+      }
+    },
+  };
+}

@@ -1,0 +1,140 @@
+import {
+  DeleteObjectCommand,
+  GetObjectCommand,
+  ListObjectVersionsCommand,
+  type ListObjectVersionsCommandOutput,
+  type ObjectVersion,
+  PutObjectCommand,
+  S3Client,
+  type S3ClientConfig,
+} from "@aws-sdk/client-s3";
+import { PermanentError, TransientError } from "../../core/errors.ts";
+import { sha256 } from "../../core/evidence/manifest.ts";
+import {
+  type Artefact,
+  type EvidenceStore,
+  type InspectedArtefact,
+  type Stored,
+  toBytes,
+} from "../../core/evidence/store.ts";
+import { kindOf } from "./errors.ts";
+
+/**
+ * Evidence in an S3 bucket with versioning and Object Lock. Conditional writes (`If-None-Match: *`)
+ * make overwriting impossible, and S3 checks the SHA-256 of what it receives before it answers.
+ */
+export function evidenceBucket(bucket: string, config: S3ClientConfig): EvidenceStore {
+  const s3 = new S3Client(config);
+
+  async function get(key: string, versionId?: string): Promise<GottenObject | null> {
+    try {
+      const object = await s3.send(
+        new GetObjectCommand({ Bucket: bucket, Key: key, VersionId: versionId }),
+      );
+      const bytes = (await object.Body?.transformToByteArray()) ?? new Uint8Array();
+      return { bytes, versionId: object.VersionId ?? "null" };
+    } catch (error) {
+      if (error instanceof Error && error.name === "NoSuchKey") return null;
+      throw translated(error, `read s3://${bucket}/${key}`);
+    }
+  }
+
+  async function read<T>(key: string): Promise<Stored<T> | null> {
+    const object = await get(key);
+    if (!object) return null;
+    const document: T = JSON.parse(Buffer.from(object.bytes).toString("utf8"));
+    return { document, artefact: artefactOf(key, object) };
+  }
+
+  async function versions(prefix: string): Promise<ObjectVersion[]> {
+    const all: ObjectVersion[] = [];
+    let after: { KeyMarker?: string | undefined; VersionIdMarker?: string | undefined } | null = {};
+    try {
+      while (after !== null) {
+        const page: ListObjectVersionsCommandOutput = await s3.send(
+          new ListObjectVersionsCommand({ Bucket: bucket, Prefix: prefix, ...after }),
+        );
+        all.push(...(page.Versions ?? []));
+        after = page.IsTruncated
+          ? { KeyMarker: page.NextKeyMarker, VersionIdMarker: page.NextVersionIdMarker }
+          : null;
+      }
+    } catch (error) {
+      throw translated(error, `list s3://${bucket}/${prefix}`);
+    }
+    return all;
+  }
+
+  return {
+    read,
+
+    async putOnce<T>(key: string, document: T) {
+      const bytes = Buffer.from(toBytes(document));
+      const digest = sha256(bytes);
+      try {
+        const { VersionId: versionId = "null" } = await s3.send(
+          new PutObjectCommand({
+            Bucket: bucket,
+            Key: key,
+            Body: bytes,
+            ContentType: "application/json",
+            ChecksumSHA256: Buffer.from(digest, "hex").toString("base64"),
+            IfNoneMatch: "*",
+          }),
+        );
+        const artefact = { key, sha256: digest, size: bytes.byteLength, versionId };
+        return { created: true, document, artefact };
+      } catch (error) {
+        if (!(error instanceof Error) || error.name !== "PreconditionFailed") {
+          throw translated(error, `write s3://${bucket}/${key}`);
+        }
+      }
+      const kept = await read<T>(key);
+      if (kept) return { created: false, ...kept };
+      // Freed between the two calls: the next attempt of the state writes it.
+      throw new TransientError("EvidenceUnavailable", `s3://${bucket}/${key} was freed just now`);
+    },
+
+    async inspect(prefix) {
+      const found: InspectedArtefact[] = [];
+      for (const { Key: key = "", VersionId, IsLatest, LastModified } of await versions(prefix)) {
+        if (IsLatest !== true) continue;
+        const object = await get(key, VersionId);
+        const storedAt = LastModified?.toISOString() ?? "";
+        if (object) found.push({ ...artefactOf(key, object), storedAt });
+      }
+      return found;
+    },
+
+    async free(key) {
+      if (!key.startsWith("open/")) throw new Error(`${key} is evidence: it is never deleted`);
+      try {
+        await s3.send(new DeleteObjectCommand({ Bucket: bucket, Key: key }));
+      } catch (error) {
+        throw translated(error, `free s3://${bucket}/${key}`);
+      }
+    },
+  };
+}
+
+interface GottenObject {
+  readonly bytes: Uint8Array;
+  readonly versionId: string;
+}
+
+function artefactOf(key: string, { bytes, versionId }: GottenObject): Artefact {
+  return { key, sha256: sha256(bytes), size: bytes.byteLength, versionId };
+}
+
+function translated(error: unknown, what: string): unknown {
+  if (error instanceof TransientError || error instanceof PermanentError) return error;
+  const cause = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
+  const denied = kindOf(error) === "denied" || /NoSuchBucket/.test(cause);
+  return denied
+    ? new PermanentError(
+        "EvidenceDenied",
+        `${what}: ${cause}. Check the bucket and this function's role, then redrive.`,
+        { cause: error },
+      )
+    : new TransientError("EvidenceUnavailable", `${what}: ${cause}`, { cause: error });
+}

@@ -1,0 +1,26 @@
+import * as z from "zod";
+import { MODES, SEVERITIES } from "../core/alert/alert.ts";
+import type { ResponseSettings } from "../core/alert/triage.ts";
+
+/** The one place that reads the environment which the stacks give to the functions. */
+function required(name: string): string {
+  const value = process.env[name];
+  if (value === undefined || value === "")
+    throw new Error(`environment variable ${name} is not set`);
+  return value;
+}
+
+export const region = (): string => required("AWS_REGION");
+export const evidenceBucket = (): string => required("EVIDENCE_BUCKET");
+export const eventBus = (): string => required("EVENT_BUS_NAME");
+export const productVersion = (): string => required("PRODUCT_VERSION");
+
+const Settings = z.object({
+  cluster: z.string(),
+  mode: z.enum(MODES),
+  minimumSeverity: z.enum(SEVERITIES),
+  protectedNamespaces: z.array(z.string()),
+});
+
+export const responseSettings = (): ResponseSettings =>
+  Settings.parse(JSON.parse(required("RESPONSE_SETTINGS")));

@@ -1,0 +1,123 @@
+import { Agent, request } from "node:https";
+import type { ClusterAccess } from "../../core/cluster/authenticate.ts";
+import { PermanentError, TransientError } from "../../core/errors.ts";
+
+/** Milliseconds for one request to the API server, its answer included. */
+const TIMEOUT_MS = 5_000;
+/** Bytes of one answer; lists are paged far below this. */
+const MAX_ANSWER_BYTES = 64 * 1024 * 1024;
+
+export interface ApiRequest {
+  readonly method: "GET" | "POST" | "PATCH";
+  readonly path: string;
+  readonly body?: { readonly contentType: string; readonly content: unknown };
+}
+
+export interface ApiAnswer {
+  readonly status: number;
+  readonly body: unknown;
+}
+
+export type Transport = (apiRequest: ApiRequest) => Promise<ApiAnswer>;
+
+/**
+ * HTTPS to one API server with its own certificate authority and kept-alive connections.
+ *
+ * Written on `node:https` because `@kubernetes/client-node` more than doubles a bundle and adds
+ * 30-50 ms to a cold start, which is time to contain (ADR 0008).
+ *
+ * Errors: `KubernetesUnavailable` when no whole answer came.
+ */
+export function httpsTransport(cluster: ClusterAccess, token: () => Promise<string>): Transport {
+  const ca = Buffer.from(cluster.certificateAuthority, "base64");
+  const agent = new Agent({ keepAlive: true, ca });
+  return async (apiRequest) => {
+    const send = async () => exchange(cluster.endpoint, agent, await token(), apiRequest);
+    try {
+      return await send();
+    } catch (error) {
+      // A connection that was idle while Lambda slept may be closed by now. Every request that the
+      // product makes may be repeated, so the first one after a sleep is sent once more.
+      if (error instanceof StaleConnection) return send();
+      throw error;
+    }
+  };
+}
+
+class StaleConnection extends Error {}
+
+function exchange(
+  endpoint: string,
+  agent: Agent,
+  token: string,
+  { method, path, body }: ApiRequest,
+): Promise<ApiAnswer> {
+  const what = `${method} ${path}`;
+  return new Promise((resolve, reject) => {
+    const content = body && Buffer.from(JSON.stringify(body.content));
+    const headers = {
+      authorization: `Bearer ${token}`,
+      accept: "application/json",
+      ...(body && { "content-type": body.contentType, "content-length": content?.byteLength }),
+    };
+    const signal = AbortSignal.timeout(TIMEOUT_MS);
+    const sent = request(new URL(path, endpoint), { method, agent, headers, signal });
+    const fail = (error: NodeJS.ErrnoException) => {
+      const stale = sent.reusedSocket && (error.code === "ECONNRESET" || error.code === "EPIPE");
+      reject(stale ? new StaleConnection(error.message) : unavailable(what, error));
+    };
+    sent.on("error", fail);
+    sent.on("response", (response) => {
+      const chunks: Buffer[] = [];
+      let size = 0;
+      response.on("data", (chunk: Buffer) => {
+        size += chunk.byteLength;
+        if (size > MAX_ANSWER_BYTES) response.destroy(new Error("the answer is too large"));
+        chunks.push(chunk);
+      });
+      response.on("error", fail);
+      response.on("end", () => {
+        if (!response.complete) return fail(new Error("the answer broke off"));
+        const status = response.statusCode ?? 0;
+        resolve({ status, body: parse(Buffer.concat(chunks).toString("utf8")) });
+      });
+    });
+    sent.end(content);
+  });
+}
+
+/** The API server answers JSON; a proxy in between may not, and its words are kept as they are. */
+function parse(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return { message: text.slice(0, 500) };
+  }
+}
+
+function unavailable(what: string, error: Error): TransientError {
+  const why = error.name === "TimeoutError" ? `no answer within ${TIMEOUT_MS} ms` : error.message;
+  return new TransientError("KubernetesUnavailable", `${what}: ${why}`, { cause: error });
+}
+
+/** The error that an answer of 400 and above stands for. */
+export function failureOf({ method, path }: ApiRequest, answer: ApiAnswer): Error {
+  const { status, body } = answer;
+  const message =
+    typeof body === "object" && body !== null && "message" in body ? String(body.message) : "";
+  const text = `${method} ${path}: ${status} ${message}`;
+  switch (status) {
+    case 401:
+      return new TransientError("KubernetesUnauthorized", `${text}. Is there an access entry?`);
+    case 403:
+      return new PermanentError("KubernetesForbidden", `${text}. Apply kubernetes/rbac.yaml.`);
+    case 409:
+      return new TransientError("KubernetesConflict", text);
+    case 429:
+      return new TransientError("KubernetesThrottled", text);
+    default:
+      return status >= 500
+        ? new TransientError("KubernetesUnavailable", text)
+        : new PermanentError("KubernetesRejected", text);
+  }
+}

@@ -1,0 +1,111 @@
+import { createHash } from "node:crypto";
+import type { Alert, Mode } from "../alert/alert.ts";
+import { artefactKey, caseKey, ignoredKey, joinedAlertKey, openCaseKey } from "../evidence/keys.ts";
+import type { Artefact, EvidenceStore } from "../evidence/store.ts";
+import type { Target } from "../target/target.ts";
+
+/** The execution of the state machine that is acting. A redrive keeps all three values. */
+export interface Execution {
+  readonly arn: string;
+  readonly name: string;
+  /** RFC 3339 in UTC. */
+  readonly startedAt: string;
+}
+
+export interface CaseRef {
+  readonly id: string;
+  readonly runId: string;
+}
+
+export type OpenedCase =
+  | { readonly opened: "new"; readonly case: CaseRef; readonly artefacts: readonly Artefact[] }
+  | { readonly opened: "joined"; readonly case: CaseRef; readonly artefacts: readonly Artefact[] };
+
+interface OpenMarker {
+  readonly case: CaseRef;
+  readonly execution: Execution;
+}
+
+interface AlertRecord {
+  readonly alert: Alert;
+  readonly target: Target;
+  readonly mode: Mode;
+  readonly reason: string;
+  readonly execution: Execution;
+  /** The event as it arrived; the source's raw body is the text inside it. */
+  readonly event: unknown;
+}
+
+/**
+ * Ids that a retry or a redrive of the same execution arrives at again: the day, and 40 bits of the
+ * execution's ARN. The run's id begins with the time, so that runs sort by when they began.
+ */
+export function caseOf(execution: Execution): CaseRef {
+  const digest = createHash("sha256").update(execution.arn).digest("hex").slice(0, 10);
+  const time = execution.startedAt.replaceAll(/[-:.]/g, "");
+  const id = `c-${time.slice(0, 8)}-${digest}`;
+  return { id, runId: `${time}-${id}` };
+}
+
+/**
+ * Opens the case of a target, or joins the one that is open. The conditional write of the marker
+ * decides the race: whoever writes it first acts, everyone else leaves the alert with that case and
+ * stops. Audits change nothing, so they take no marker and never keep a containment out.
+ */
+export async function openCase(
+  input: {
+    readonly alert: Alert;
+    readonly target: Target;
+    readonly mode: Mode;
+    readonly reason: string;
+    readonly execution: Execution;
+    readonly event: unknown;
+  },
+  store: EvidenceStore,
+): Promise<OpenedCase> {
+  const { execution, target, mode } = input;
+  const own = caseOf(execution);
+  const record: AlertRecord = { ...input };
+  if (mode === "containment") {
+    const marker: OpenMarker = { case: own, execution };
+    const { document } = await store.putOnce(openCaseKey(target), marker);
+    if (document.case.id !== own.id) {
+      const key = joinedAlertKey(document.case.id, execution.name);
+      const { artefact } = await store.putOnce(key, record);
+      return { opened: "joined", case: document.case, artefacts: [artefact] };
+    }
+  }
+  await store.putOnce(caseKey(own.id), { case: own, target, mode, openedAt: execution.startedAt });
+  const { artefact } = await store.putOnce(artefactKey(own.runId, "alert.json"), record);
+  return { opened: "new", case: own, artefacts: [artefact] };
+}
+
+/**
+ * Frees the target of a case that ends without having changed anything, so that the next alert acts.
+ * Only the case that holds the marker may free it.
+ */
+export async function freeTarget(
+  target: Target,
+  owner: CaseRef,
+  store: EvidenceStore,
+): Promise<void> {
+  const key = openCaseKey(target);
+  const marker = await store.read<OpenMarker>(key);
+  if (marker?.document.case.id === owner.id) await store.free(key);
+}
+
+/** Files an event that was understood and refused, with the reason and the raw event. */
+export async function recordIgnored(
+  input: {
+    readonly reason: string;
+    readonly alert: Alert | null;
+    readonly execution: Execution;
+    readonly event: unknown;
+  },
+  store: EvidenceStore,
+): Promise<Artefact> {
+  const { execution } = input;
+  const key = ignoredKey(execution.startedAt, execution.name);
+  const { artefact } = await store.putOnce(key, { outcome: "ignored", ...input });
+  return artefact;
+}

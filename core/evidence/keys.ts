@@ -1,0 +1,44 @@
+import type { Target } from "../target/target.ts";
+
+/** Everything that is known of one run lies under this prefix, and nothing else does. */
+export function runPrefix(runId: string): string {
+  return `runs/${runId}/`;
+}
+
+/** The artefacts of a run, in the order in which the playbook writes them. */
+export type ArtefactName =
+  | "alert.json"
+  | "authentication.json"
+  | "before.json"
+  | "plan.json"
+  | "policy.json"
+  | "node.json"
+  | "volumes.json"
+  | "after.json"
+  | "containment.json"
+  | "audit.json"
+  | "manifest.json";
+
+export function artefactKey(runId: string, name: ArtefactName): string {
+  return `${runPrefix(runId)}${name}`;
+}
+
+export function caseKey(caseId: string): string {
+  return `cases/${caseId}/case.json`;
+}
+
+/** An alert that joined a case, named by the execution that brought it: one alert, one object. */
+export function joinedAlertKey(caseId: string, executionName: string): string {
+  return `cases/${caseId}/alerts/${executionName}.json`;
+}
+
+/** The marker that gives one target to one case. The only kind of key that is ever deleted. */
+export function openCaseKey(target: Target): string {
+  const { cluster, namespace, kind, name } = target;
+  return `open/${cluster}/${namespace}/${kind}/${name}.json`;
+}
+
+/** An event that was understood and refused, filed by day. */
+export function ignoredKey(startedAt: string, executionName: string): string {
+  return `ignored/${startedAt.slice(0, 10)}/${executionName}.json`;
+}

@@ -1,0 +1,43 @@
+/** One object of evidence, as it can be proven later: what it is called and what its bytes hash to. */
+export interface Artefact {
+  readonly key: string;
+  /** SHA-256 of the bytes, in hexadecimal. */
+  readonly sha256: string;
+  /** Bytes. */
+  readonly size: number;
+  /** The store's version of the object: what was sealed, whatever is written over it later. */
+  readonly versionId: string;
+}
+
+/** A document that lies in the store, with the artefact that identifies it. */
+export interface Stored<T> {
+  readonly artefact: Artefact;
+  readonly document: T;
+}
+
+/**
+ * The evidence store. Nothing is ever overwritten: `putOnce` of a taken key leaves the stored
+ * document as it is and returns it, so that a state that is run again goes on from what it wrote
+ * the first time.
+ *
+ * Errors: `EvidenceUnavailable` (transient), `EvidenceDenied` (permanent).
+ */
+export interface EvidenceStore {
+  putOnce<T>(key: string, document: T): Promise<Stored<T> & { readonly created: boolean }>;
+  /** The newest version of a document, or null when the key is free. */
+  read<T>(key: string): Promise<Stored<T> | null>;
+  /** Every object under a prefix, with its bytes hashed again. */
+  inspect(prefix: string): Promise<readonly InspectedArtefact[]>;
+  /** Frees an open-case marker. Only keys under `open/` can be freed. */
+  free(key: string): Promise<void>;
+}
+
+export interface InspectedArtefact extends Artefact {
+  /** When the store received it, RFC 3339 in UTC. */
+  readonly storedAt: string;
+}
+
+/** How documents become bytes: one line of JSON, which Athena and `jq` read without a crawler. */
+export function toBytes(document: unknown): string {
+  return `${JSON.stringify(document)}\n`;
+}

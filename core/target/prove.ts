@@ -1,0 +1,79 @@
+import type { ContainerStatus, Kubernetes, Labels, Pod, PodRef } from "../kubernetes.ts";
+import { describeTarget, type NamespaceTarget, type PodTarget, type Target } from "./target.ts";
+
+/** A target that exists: the object that the alert means, and no other of its name. */
+export type ProvenTarget =
+  | { readonly kind: "pod"; readonly pod: PodRef; readonly labels: Labels }
+  | { readonly kind: "namespace"; readonly namespace: string; readonly uid: string };
+
+export type Proof =
+  | { readonly proven: true; readonly target: ProvenTarget }
+  | { readonly proven: false; readonly reason: string };
+
+/**
+ * Finds the target in the cluster and checks that it is the one that the alert was about. A name is
+ * used again by the next pod of a StatefulSet; a UID and a container id are not.
+ */
+export function proveTarget(target: Target, kubernetes: Kubernetes): Promise<Proof> {
+  return target.kind === "pod" ? provePod(target, kubernetes) : proveNamespace(target, kubernetes);
+}
+
+async function provePod(target: PodTarget, kubernetes: Kubernetes): Promise<Proof> {
+  const pod = await kubernetes.pod(target.namespace, target.name);
+  const uid = pod?.metadata.uid;
+  if (!pod || uid === undefined) return unproven(target, "it does not exist");
+  if (target.uid !== null && target.uid !== uid) {
+    return unproven(target, `its UID is ${uid}, the alert was about ${target.uid}`);
+  }
+  if (target.containerId !== null && !hasContainer(pod, target.containerId)) {
+    return unproven(target, `it has no container ${target.containerId}`);
+  }
+  return {
+    proven: true,
+    target: {
+      kind: "pod",
+      pod: { namespace: target.namespace, name: target.name, uid },
+      labels: pod.metadata.labels ?? {},
+    },
+  };
+}
+
+async function proveNamespace(target: NamespaceTarget, kubernetes: Kubernetes): Promise<Proof> {
+  const namespace = await kubernetes.namespace(target.name);
+  const uid = namespace?.metadata.uid;
+  if (uid === undefined) return unproven(target, "it does not exist");
+  if (target.uid !== null && target.uid !== uid) {
+    return unproven(target, `its UID is ${uid}, the request was about ${target.uid}`);
+  }
+  return { proven: true, target: { kind: "namespace", namespace: target.name, uid } };
+}
+
+function unproven(target: Target, why: string): Proof {
+  return { proven: false, reason: `${describeTarget(target)} is not the target: ${why}` };
+}
+
+/**
+ * True when the pod runs or has just run that container. A crash-looping container has a new id by
+ * the time the alert is handled; its last one is kept in `lastState`.
+ */
+function hasContainer(pod: Pod, containerId: string): boolean {
+  const wanted = bareId(containerId);
+  // Falco shortens ids to 12 digits; anything shorter could match by accident.
+  if (!/^[0-9a-f]{12,64}$/.test(wanted)) return false;
+  const { containerStatuses, initContainerStatuses, ephemeralContainerStatuses } = pod.status ?? {};
+  const all = [containerStatuses, initContainerStatuses, ephemeralContainerStatuses].flatMap(
+    (statuses) => statuses ?? [],
+  );
+  return all.flatMap(idsOf).some((id) => bareId(id).startsWith(wanted));
+}
+
+function idsOf(status: ContainerStatus): string[] {
+  return [status.containerID, status.lastState?.terminated?.containerID].filter(
+    (id) => id !== undefined,
+  );
+}
+
+/** `containerd://5c0a…` and `5c0a…` are the same container. */
+function bareId(id: string): string {
+  return id.replace(/^[a-z-]+:\/\//, "");
+}

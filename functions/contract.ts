@@ -1,0 +1,67 @@
+import * as z from "zod";
+import { MODES, SEVERITIES } from "../core/alert/alert.ts";
+
+/** The states that run code, as the workflow, the files in functions/ and the documents name them. */
+export const STATES = [
+  "Triage",
+  "RecordIgnored",
+  "OpenCase",
+  "Authenticate",
+  "SnapshotBefore",
+  "ApplyPolicy",
+  "SnapshotNodeEbs",
+  "SnapshotAfter",
+  "RecordRun",
+] as const;
+export type StateName = (typeof STATES)[number];
+
+/*
+ * The pieces that states hand on to each other. Each function's own file says which of them it
+ * needs; the workflow adds what the function returns.
+ */
+
+export const Alert = z.object({
+  source: z.enum(["falco", "guardduty", "manual"]),
+  id: z.string(),
+  rule: z.string(),
+  severity: z.enum(SEVERITIES),
+  detectedAt: z.string(),
+});
+
+export const Target = z.discriminatedUnion("kind", [
+  z.object({
+    kind: z.literal("pod"),
+    cluster: z.string(),
+    namespace: z.string(),
+    name: z.string(),
+    uid: z.string().nullable(),
+    containerId: z.string().nullable(),
+  }),
+  z.object({
+    kind: z.literal("namespace"),
+    cluster: z.string(),
+    namespace: z.string(),
+    name: z.string(),
+    uid: z.string().nullable(),
+  }),
+]);
+
+export const Mode = z.enum(MODES);
+
+export const Case = z.object({ id: z.string(), runId: z.string() });
+
+export const Cluster = z.object({
+  name: z.string(),
+  endpoint: z.string(),
+  certificateAuthority: z.string(),
+});
+
+export const Artefact = z.object({
+  key: z.string(),
+  sha256: z.string(),
+  size: z.number(),
+  versionId: z.string(),
+});
+
+/** What a Catch writes down when a state could not take its evidence. */
+export const Missing = z.object({ state: z.string(), error: z.string(), cause: z.string() });

@@ -1,0 +1,35 @@
+import { MetricUnit } from "@aws-lambda-powertools/metrics";
+import * as z from "zod";
+import { productVersion } from "../adapters/environment.ts";
+import { announcements, evidenceStore, now } from "../adapters/ports.ts";
+import { recordRun } from "../core/evidence/record-run.ts";
+import { Alert, Artefact, Case, Missing, Mode, Target } from "./contract.ts";
+import { metrics, state } from "./state.ts";
+
+const ports = {
+  store: evidenceStore(),
+  announcements: announcements(),
+  productVersion: productVersion(),
+  now,
+};
+
+const Input = z.object({
+  case: Case,
+  alert: Alert,
+  target: Target,
+  mode: Mode,
+  verdict: z.enum(["contained", "partial", "notEnforceable", "unverified", "audited", "ignored"]),
+  reasons: z.array(z.object({ code: z.string(), message: z.string() })),
+  containedAt: z.string().nullable(),
+  artefacts: z.array(Artefact),
+  missing: z.array(Missing),
+});
+
+export const handler = state("RecordRun", Input, async (input, execution) => {
+  const result = await recordRun({ ...input, execution }, ports);
+  metrics.addMetric(`Run_${result.verdict}`, MetricUnit.Count, 1);
+  if (result.timeToContainMs !== null) {
+    metrics.addMetric("TimeToContain", MetricUnit.Milliseconds, result.timeToContainMs);
+  }
+  return result;
+});

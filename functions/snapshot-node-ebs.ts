@@ -1,0 +1,13 @@
+import * as z from "zod";
+import { connect, evidenceStore, now, volumes } from "../adapters/ports.ts";
+import { snapshotNodeEbs } from "../core/node/snapshot-node-ebs.ts";
+import { Case, Cluster, Mode, Target } from "./contract.ts";
+import { state } from "./state.ts";
+
+const ports = { volumes: volumes(), store: evidenceStore(), now };
+
+const Input = z.object({ case: Case, target: Target, mode: Mode, cluster: Cluster });
+
+export const handler = state("SnapshotNodeEbs", Input, (input) =>
+  snapshotNodeEbs(input, { ...ports, kubernetes: connect(input.cluster) }),
+);

@@ -1,0 +1,66 @@
+import { Logger } from "@aws-lambda-powertools/logger";
+import { injectLambdaContext } from "@aws-lambda-powertools/logger/middleware";
+import { Metrics } from "@aws-lambda-powertools/metrics";
+import { logMetrics } from "@aws-lambda-powertools/metrics/middleware";
+import middy, { type MiddlewareObj } from "@middy/core";
+import * as z from "zod";
+import type { Execution } from "../core/case/case.ts";
+import { PermanentError } from "../core/errors.ts";
+import type { StateName } from "./contract.ts";
+
+/** What the workflow sends to every function: the state's input, and who is asking. */
+const Envelope = z.object({
+  execution: z.object({ arn: z.string(), name: z.string(), startedAt: z.string() }),
+  input: z.unknown(),
+});
+
+export const logger = new Logger({ serviceName: "eks-containment" });
+export const metrics = new Metrics({ namespace: "EksContainment" });
+
+/**
+ * The handler of one state: the shared middleware around one call. The envelope and the input are
+ * parsed, case and execution stand in every log line, and an error leaves with the `name` that the
+ * workflow matches.
+ */
+export function state<Input extends z.ZodType, Output>(
+  name: StateName,
+  schema: Input,
+  run: (input: z.output<Input>, execution: Execution) => Promise<Output>,
+) {
+  metrics.setDefaultDimensions({ state: name });
+  return middy()
+    .use(injectLambdaContext(logger, { resetKeys: true }))
+    .use(logMetrics(metrics, { captureColdStartMetric: true }))
+    .use(logFailure(name))
+    .handler(async (event: unknown): Promise<Output> => {
+      const { execution, input } = parse(Envelope, event, name);
+      logger.appendKeys({ state: name, execution: execution.arn, case: caseIn(input) });
+      logger.info(`${name} begins`);
+      const output = await run(parse(schema, input, name), execution);
+      logger.info(`${name} ends`);
+      return output;
+    });
+}
+
+function parse<Schema extends z.ZodType>(schema: Schema, value: unknown, name: StateName) {
+  const parsed = schema.safeParse(value);
+  if (parsed.success) return parsed.data;
+  throw new PermanentError(
+    "InvalidInput",
+    `${name} cannot read its input: ${z.prettifyError(parsed.error)}`,
+  );
+}
+
+/** The case's id when the state already knows one, for the log. */
+function caseIn(input: unknown): string | undefined {
+  const withCase = z.object({ case: z.object({ id: z.string() }) }).safeParse(input);
+  return withCase.success ? withCase.data.case.id : undefined;
+}
+
+function logFailure(name: StateName): MiddlewareObj<unknown, unknown, Error> {
+  return {
+    onError({ error }) {
+      logger.error(`${name} failed`, { error });
+    },
+  };
+}

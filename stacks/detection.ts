@@ -1,0 +1,67 @@
+import { Duration } from "aws-cdk-lib";
+import * as events from "aws-cdk-lib/aws-events";
+import * as targets from "aws-cdk-lib/aws-events-targets";
+import * as iam from "aws-cdk-lib/aws-iam";
+import * as pipes from "aws-cdk-lib/aws-pipes";
+import * as sqs from "aws-cdk-lib/aws-sqs";
+import { type StackContext, use } from "sst/constructs";
+import { MANUAL_DETAIL_TYPES, MANUAL_SOURCE } from "../core/alert/manual.ts";
+import { playbook } from "./playbook.ts";
+
+/**
+ * How detections reach the playbook. Falcosidekick cannot put events on a bus, so it sends to a
+ * queue and a pipe carries each message to the bus; GuardDuty's findings arrive on the account's
+ * default bus; requests by hand are put on ours.
+ */
+export function detection({ stack }: StackContext) {
+  const { machine, bus, deadLetters } = use(playbook);
+
+  const alerts = new sqs.Queue(stack, "Alerts", {
+    encryption: sqs.QueueEncryption.SQS_MANAGED,
+    enforceSSL: true,
+    retentionPeriod: Duration.days(14), // an alert outlives a long outage of the bus
+    visibilityTimeout: Duration.seconds(30),
+    deadLetterQueue: { queue: deadLetters, maxReceiveCount: 5 },
+  });
+
+  const pipeRole = new iam.Role(stack, "PipeRole", {
+    assumedBy: new iam.ServicePrincipal("pipes.amazonaws.com"),
+  });
+  alerts.grantConsumeMessages(pipeRole);
+  bus.grantPutEventsTo(pipeRole);
+  new pipes.CfnPipe(stack, "AlertsToBus", {
+    roleArn: pipeRole.roleArn,
+    source: alerts.queueArn,
+    sourceParameters: { sqsQueueParameters: { batchSize: 1 } }, // one bad alert holds up no other
+    target: bus.eventBusArn,
+    // No input template: the message's body stays the exact text that was sent, which neither
+    // fails on what is no JSON nor rounds integers beyond 2^53.
+    targetParameters: {
+      eventBridgeEventBusParameters: { source: "falco", detailType: "Falco Alert" },
+    },
+  });
+
+  const start = new targets.SfnStateMachine(machine, {
+    deadLetterQueue: deadLetters, // after 24 hours of retries an event would be lost
+  });
+  new events.Rule(stack, "FalcoAlert", {
+    eventBus: bus,
+    eventPattern: { source: ["falco"], detailType: ["Falco Alert"] },
+    targets: [start],
+  });
+  new events.Rule(stack, "RequestByHand", {
+    eventBus: bus,
+    eventPattern: { source: [MANUAL_SOURCE], detailType: Object.values(MANUAL_DETAIL_TYPES) },
+    targets: [start],
+  });
+  new events.Rule(stack, "GuardDutyFinding", {
+    eventPattern: {
+      source: ["aws.guardduty"],
+      detailType: ["GuardDuty Finding"],
+      detail: { resource: { eksClusterDetails: { name: [{ exists: true }] } } },
+    },
+    targets: [start],
+  });
+
+  stack.addOutputs({ AlertQueue: alerts.queueUrl });
+}

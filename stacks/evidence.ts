@@ -1,0 +1,24 @@
+import { Duration, RemovalPolicy } from "aws-cdk-lib";
+import * as s3 from "aws-cdk-lib/aws-s3";
+import type { StackContext } from "sst/constructs";
+import { settingsFor } from "../stages.ts";
+
+/** The bucket that holds what was seen and done, where nobody can change it. */
+export function evidence({ stack, app }: StackContext) {
+  const { retentionDays, lock } = settingsFor(app.stage).evidence;
+  const retention = Duration.days(retentionDays);
+  const bucket = new s3.Bucket(stack, "Evidence", {
+    versioned: true,
+    objectLockEnabled: true,
+    objectLockDefaultRetention:
+      lock === "compliance"
+        ? s3.ObjectLockRetention.compliance(retention)
+        : s3.ObjectLockRetention.governance(retention),
+    encryption: s3.BucketEncryption.S3_MANAGED,
+    enforceSSL: true,
+    blockPublicAccess: s3.BlockPublicAccess.BLOCK_ALL,
+    removalPolicy: RemovalPolicy.RETAIN, // evidence outlives the stage that took it
+  });
+  stack.addOutputs({ EvidenceBucket: bucket.bucketName });
+  return { bucket };
+}

@@ -1,0 +1,74 @@
+import { PolicyStatement } from "aws-cdk-lib/aws-iam";
+import type { StateName } from "../functions/contract.ts";
+
+interface Resources {
+  readonly bucketArn: string;
+  readonly busArn: string;
+  readonly clusterArn: string;
+  readonly account: string;
+  readonly region: string;
+}
+
+/**
+ * What each function may do on AWS beyond running and logging. Evidence is written under the names
+ * that the function owns and read where it goes on from; nobody may delete any of it.
+ */
+export function grantsOf(state: StateName, resources: Resources): readonly PolicyStatement[] {
+  const { bucketArn, busArn, clusterArn, account, region } = resources;
+  const writes = (...keys: string[]) =>
+    allow(["s3:PutObject", "s3:GetObject"], ...keys.map((key) => `${bucketArn}/${key}`));
+  const reads = (...keys: string[]) =>
+    allow(["s3:GetObject"], ...keys.map((key) => `${bucketArn}/${key}`));
+  // Without it S3 answers 403 instead of 404 to a key that is not there.
+  const seesAbsence = allow(["s3:ListBucket"], bucketArn);
+
+  switch (state) {
+    case "Triage":
+      return [];
+    case "RecordIgnored":
+      return [writes("ignored/*")];
+    case "OpenCase":
+      return [writes("open/*", "cases/*", "runs/*/alert.json")];
+    case "Authenticate":
+      return [writes("runs/*/authentication.json"), allow(["eks:DescribeCluster"], clusterArn)];
+    case "SnapshotBefore":
+      return [writes("runs/*/before.json")];
+    case "ApplyPolicy":
+      return [writes("runs/*/plan.json", "runs/*/policy.json"), seesAbsence];
+    case "SnapshotNodeEbs":
+      return [
+        writes("runs/*/node.json", "runs/*/volumes.json"),
+        // EC2's describe actions know no resource.
+        allow(["ec2:DescribeInstances", "ec2:DescribeSnapshots"], "*"),
+        allow(
+          ["ec2:CreateSnapshot", "ec2:CreateSnapshots"],
+          `arn:aws:ec2:${region}:${account}:instance/*`,
+          `arn:aws:ec2:${region}:${account}:volume/*`,
+          `arn:aws:ec2:${region}::snapshot/*`,
+        ),
+        new PolicyStatement({
+          actions: ["ec2:CreateTags"],
+          resources: [`arn:aws:ec2:${region}::snapshot/*`],
+          // Tags only what it is just creating.
+          conditions: {
+            StringEquals: { "ec2:CreateAction": ["CreateSnapshot", "CreateSnapshots"] },
+          },
+        }),
+      ];
+    case "SnapshotAfter":
+      return [writes("runs/*/after.json"), reads("runs/*/plan.json"), seesAbsence];
+    case "RecordRun":
+      return [
+        writes("runs/*/containment.json", "runs/*/audit.json", "runs/*/manifest.json"),
+        allow(["s3:GetObject", "s3:GetObjectVersion"], `${bucketArn}/runs/*`),
+        allow(["s3:ListBucket", "s3:ListBucketVersions"], bucketArn),
+        // Markers are no evidence: a run that changed nothing frees its target.
+        allow(["s3:GetObject", "s3:DeleteObject"], `${bucketArn}/open/*`),
+        allow(["events:PutEvents"], busArn),
+      ];
+  }
+}
+
+function allow(actions: readonly string[], ...resources: readonly string[]): PolicyStatement {
+  return new PolicyStatement({ actions: [...actions], resources: [...resources] });
+}

@@ -1,0 +1,106 @@
+import { readFileSync } from "node:fs";
+import { Duration, RemovalPolicy } from "aws-cdk-lib";
+import * as events from "aws-cdk-lib/aws-events";
+import * as logs from "aws-cdk-lib/aws-logs";
+import * as sqs from "aws-cdk-lib/aws-sqs";
+import * as sfn from "aws-cdk-lib/aws-stepfunctions";
+import { Function as SstFunction, type StackContext, use } from "sst/constructs";
+import { STATES, type StateName } from "../functions/contract.ts";
+import { settingsFor } from "../stages.ts";
+import { cluster, type KubernetesGroup } from "./cluster.ts";
+import { evidence } from "./evidence.ts";
+import { grantsOf } from "./grants.ts";
+
+/** Seconds that a function may run; a little less than its state's own limit in the workflow. */
+const TIMEOUT_SECONDS: Partial<Record<StateName, number>> = { SnapshotNodeEbs: 140, RecordRun: 60 };
+const DEFAULT_TIMEOUT_SECONDS = 14;
+
+/** Which functions talk to the cluster, and as members of which groups. */
+const KUBERNETES_GROUPS: Partial<Record<StateName, readonly KubernetesGroup[]>> = {
+  // Authenticate checks the rights of the one that will use them, so it holds the same.
+  Authenticate: ["containment-readers", "containment-responders"],
+  SnapshotBefore: ["containment-readers"],
+  ApplyPolicy: ["containment-readers", "containment-responders"],
+  SnapshotNodeEbs: ["containment-readers"],
+  SnapshotAfter: ["containment-readers"],
+};
+
+const DEFINITION = "workflows/contain.asl.json";
+
+/** The contain playbook: one function per state, the state machine, the bus, the dead letters. */
+export function playbook({ stack, app }: StackContext) {
+  const settings = settingsFor(app.stage);
+  const { bucket } = use(evidence);
+  const { name: clusterName, arn: clusterArn, placement, admit } = use(cluster);
+
+  const bus = new events.EventBus(stack, "Bus", { eventBusName: app.logicalPrefixedName("bus") });
+  const deadLetters = new sqs.Queue(stack, "DeadLetters", {
+    encryption: sqs.QueueEncryption.SQS_MANAGED,
+    enforceSSL: true,
+    retentionPeriod: Duration.days(14), // the longest there is: a person has to look
+  });
+
+  const functionFor = (state: StateName) => {
+    const functionName = app.logicalPrefixedName(state);
+    const fn = new SstFunction(stack, state, {
+      functionName,
+      handler: `functions/${fileOf(state)}.handler`,
+      timeout: TIMEOUT_SECONDS[state] ?? DEFAULT_TIMEOUT_SECONDS,
+      memorySize: 1024, // CPU comes with memory, and a cold start is CPU
+      logGroup: new logs.LogGroup(stack, `${state}Logs`, {
+        logGroupName: `/aws/lambda/${functionName}`,
+        retention: logs.RetentionDays.ONE_YEAR,
+        removalPolicy: RemovalPolicy.RETAIN,
+      }),
+      environment: {
+        EVIDENCE_BUCKET: bucket.bucketName,
+        EVENT_BUS_NAME: bus.eventBusName,
+        PRODUCT_VERSION: productVersion(),
+        RESPONSE_SETTINGS: JSON.stringify({ cluster: clusterName, ...settings.response }),
+      },
+      ...placement,
+    });
+    for (const statement of grantsOf(state, {
+      bucketArn: bucket.bucketArn,
+      busArn: bus.eventBusArn,
+      clusterArn,
+      account: stack.account,
+      region: stack.region,
+    })) {
+      fn.addToRolePolicy(statement);
+    }
+    const groups = KUBERNETES_GROUPS[state];
+    if (groups) admit(fn, groups);
+    return fn;
+  };
+  const functions = STATES.map((state) => ({ state, fn: functionFor(state) }));
+
+  const machine = new sfn.StateMachine(stack, "Contain", {
+    stateMachineName: app.logicalPrefixedName("contain"),
+    stateMachineType: sfn.StateMachineType.STANDARD, // redrive, and a history of 90 days
+    definitionBody: sfn.DefinitionBody.fromFile(DEFINITION),
+    definitionSubstitutions: {
+      DeadLetterQueueUrl: deadLetters.queueUrl,
+      ...Object.fromEntries(functions.map(({ state, fn }) => [`${state}Function`, fn.functionArn])),
+    },
+  });
+  for (const { fn } of functions) fn.grantInvoke(machine);
+  deadLetters.grantSendMessages(machine);
+
+  stack.addOutputs({
+    StateMachine: machine.stateMachineArn,
+    Bus: bus.eventBusName,
+    DeadLetterQueue: deadLetters.queueUrl,
+  });
+  return { machine, bus, deadLetters };
+}
+
+/** `SnapshotNodeEbs` is in `snapshot-node-ebs.ts`. */
+function fileOf(state: StateName): string {
+  return state.replaceAll(/(?<!^)[A-Z]/g, (letter) => `-${letter}`).toLowerCase();
+}
+
+function productVersion(): string {
+  const { version }: { version: string } = JSON.parse(readFileSync("package.json", "utf8"));
+  return version;
+}

@@ -1,0 +1,105 @@
+import * as z from "zod";
+import { MODES, SEVERITIES } from "./core/alert/alert.ts";
+
+/**
+ * What an operator decides, per stage: `npx sst deploy --stage prod` reads `STAGES.prod` below. A
+ * wrong setting stops the deployment before anything is changed, and names the field.
+ */
+const Stage = z.strictObject({
+  /** Region of the cluster; everything is deployed beside it. */
+  region: z.string().regex(/^[a-z]{2}(-[a-z]+)+-\d$/, "is no AWS region"),
+
+  cluster: z.strictObject({
+    /** Name of the existing EKS cluster that this stage contains in. Its mode must include API. */
+    name: z.string().min(1).max(100),
+    /**
+     * Where the functions run so that they reach the private API endpoint and the AWS services.
+     * Left out only on the local stage, where everything is on loopback.
+     */
+    network: z
+      .strictObject({
+        vpcId: z.string().regex(/^vpc-[0-9a-f]+$/, "is no VPC id"),
+        /** Subnets without a route to the internet, with endpoints for what `README.md` lists. */
+        subnetIds: z.array(z.string().regex(/^subnet-[0-9a-f]+$/, "is no subnet id")).min(1),
+        /** A group that the cluster's security group admits on 443. */
+        securityGroupId: z.string().regex(/^sg-[0-9a-f]+$/, "is no security group id"),
+      })
+      .optional(),
+  }),
+
+  response: z.strictObject({
+    /**
+     * What an alert of a sensor leads to. Default `audit`: a new stage shows what it would do until
+     * somebody decides that it may act. Requests by hand always name their own mode.
+     */
+    mode: z.enum(MODES).default("audit"),
+    /**
+     * Alerts below it are recorded and ignored. Default `low`: Falco reports a shell in a container
+     * as a Notice, which is `low`.
+     */
+    minimumSeverity: z.enum(SEVERITIES).default("low"),
+    /** Never written to, whoever asks: runs about them are audits. Default: the cluster's own. */
+    protectedNamespaces: z
+      .array(z.string())
+      .default(["kube-system", "kube-public", "kube-node-lease"]),
+  }),
+
+  evidence: z.strictObject({
+    /** Days for which nobody can delete evidence. Default 365: most audits look back a year. */
+    retentionDays: z.number().int().min(1).max(36_500).default(365),
+    /**
+     * `governance` lets a role with s3:BypassGovernanceRetention shorten a retention; `compliance`
+     * lets nobody, root included. Default `governance`: a mistaken 100 years cannot be taken back.
+     */
+    lock: z.enum(["governance", "compliance"]).default("governance"),
+  }),
+});
+
+export type StageSettings = z.output<typeof Stage>;
+
+const STAGES: Readonly<Record<string, z.input<typeof Stage>>> = {
+  /** The laptop: a real API server and an emulated AWS, `npm start`. */
+  local: {
+    region: "us-east-1",
+    cluster: { name: "containment-local" },
+    response: { mode: "containment" },
+    evidence: { retentionDays: 1 },
+  },
+  /** An example to edit: put the ids of the cluster's own network here. */
+  prod: {
+    region: "us-east-1",
+    cluster: {
+      name: "prod-eks-1",
+      network: { vpcId: "vpc-0", subnetIds: ["subnet-0"], securityGroupId: "sg-0" },
+    },
+    response: {},
+    evidence: {},
+  },
+};
+
+/** The settings of a stage, with defaults filled in. Throws with the field that is wrong. */
+export function settingsFor(stage: string): StageSettings {
+  const written = STAGES[stage];
+  if (!written) {
+    const known = Object.keys(STAGES).join(", ");
+    throw new Error(`stages.ts has no stage "${stage}"; it has ${known}`);
+  }
+  const parsed = Stage.safeParse(written);
+  if (parsed.success) return parsed.data;
+  throw new Error(`stages.ts, stage "${stage}":\n${z.prettifyError(parsed.error)}`);
+}
+
+/** The stage that contains in this cluster, or undefined when none does. */
+export function stageOfCluster(cluster: string): string | undefined {
+  return Object.keys(STAGES).find((stage) => STAGES[stage]?.cluster.name === cluster);
+}
+
+/** Throws unless the stage can be deployed: only the local stage may do without a network. */
+export function assertDeployable(stage: string, settings: StageSettings): void {
+  const { network } = settings.cluster;
+  if (stage === "local") return;
+  if (!network) throw new Error(`stages.ts, stage "${stage}": cluster.network is missing`);
+  if (network.vpcId === "vpc-0") {
+    throw new Error(`stages.ts, stage "${stage}": cluster.network still holds the example's ids`);
+  }
+}
