@@ -89,10 +89,8 @@ export function settingsFor(stage: string): StageSettings {
   throw new Error(`stages.ts, stage "${stage}":\n${z.prettifyError(parsed.error)}`);
 }
 
-/** The stage that contains in this cluster, or undefined when none does. */
-export function stageOfCluster(cluster: string): string | undefined {
-  return Object.keys(STAGES).find((stage) => STAGES[stage]?.cluster.name === cluster);
-}
+/** Names of all stages, the local one first. */
+export const STAGE_NAMES: readonly string[] = Object.keys(STAGES);
 
 /** Throws unless the stage can be deployed: only the local stage may do without a network. */
 export function assertDeployable(stage: string, settings: StageSettings): void {

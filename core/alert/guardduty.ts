@@ -23,7 +23,7 @@ const Finding = z.object({
   service: z.object({
     eventFirstSeen: z.string().nullish(),
     eventLastSeen: z.string().nullish(),
-    additionalInfo: z.unknown(),
+    additionalInfo: z.unknown().optional(),
   }),
 });
 

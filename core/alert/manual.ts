@@ -11,12 +11,12 @@ export const MANUAL_DETAIL_TYPES = {
 } as const;
 
 const Request = z.object({
-  namespace: z.unknown(),
-  pod: z.unknown(),
+  namespace: z.unknown().optional(),
+  pod: z.unknown().optional(),
   uid: z.string().nullish(),
   cluster: z.string().nullish(),
-  reason: z.unknown(),
-  mode: z.unknown(),
+  reason: z.unknown().optional(),
+  mode: z.unknown().optional(),
 });
 
 /**

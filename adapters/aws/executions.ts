@@ -1,0 +1,88 @@
+import {
+  DescribeExecutionCommand,
+  type HistoryEvent,
+  ListExecutionsCommand,
+  paginateGetExecutionHistory,
+  RedriveExecutionCommand,
+  SFNClient,
+  type SFNClientConfig,
+} from "@aws-sdk/client-sfn";
+
+export interface ExecutionReport {
+  readonly arn: string;
+  /** RUNNING, SUCCEEDED, FAILED, TIMED_OUT, ABORTED or PENDING_REDRIVE. */
+  readonly status: string;
+  readonly startedAt: Date;
+  readonly input: unknown;
+  readonly output: unknown;
+  readonly error: string | null;
+  readonly cause: string | null;
+}
+
+/** One visit of a state. A state that is run again after a redrive is visited twice. */
+export interface StateVisit {
+  readonly name: string;
+  readonly enteredAt: Date;
+  /** Null while it runs, and when it failed uncaught. */
+  readonly exitedAt: Date | null;
+}
+
+/** The executions of one state machine. */
+export interface Executions {
+  /** ARNs, newest first. */
+  list(): Promise<readonly string[]>;
+  describe(arn: string): Promise<ExecutionReport>;
+  /** Visits of states, in the order in which they were entered. */
+  visits(arn: string): Promise<readonly StateVisit[]>;
+  redrive(arn: string): Promise<void>;
+}
+
+export function executions(stateMachineArn: string, config: SFNClientConfig): Executions {
+  const sfn = new SFNClient(config);
+  return {
+    async list() {
+      const { executions: found = [] } = await sfn.send(
+        new ListExecutionsCommand({ stateMachineArn, maxResults: 1000 }),
+      );
+      return found.flatMap(({ executionArn }) => executionArn ?? []);
+    },
+
+    async describe(arn) {
+      const found = await sfn.send(new DescribeExecutionCommand({ executionArn: arn }));
+      return {
+        arn,
+        status: found.status ?? "UNKNOWN",
+        startedAt: found.startDate ?? new Date(0),
+        input: found.input === undefined ? null : JSON.parse(found.input),
+        output: found.output === undefined ? null : JSON.parse(found.output),
+        error: found.error ?? null,
+        cause: found.cause ?? null,
+      };
+    },
+
+    async visits(arn) {
+      const events: HistoryEvent[] = [];
+      const pages = paginateGetExecutionHistory({ client: sfn }, { executionArn: arn });
+      for await (const page of pages) events.push(...(page.events ?? []));
+      return visitsIn(events);
+    },
+
+    async redrive(arn) {
+      await sfn.send(new RedriveExecutionCommand({ executionArn: arn }));
+    },
+  };
+}
+
+/** The playbook runs one state at a time, so an exit belongs to the last state entered. */
+function visitsIn(events: readonly HistoryEvent[]): readonly StateVisit[] {
+  const visits: { name: string; enteredAt: Date; exitedAt: Date | null }[] = [];
+  for (const { stateEnteredEventDetails, stateExitedEventDetails, timestamp } of events) {
+    const at = timestamp ?? new Date(0);
+    const entered = stateEnteredEventDetails?.name;
+    if (entered !== undefined) visits.push({ name: entered, enteredAt: at, exitedAt: null });
+    const exited = stateExitedEventDetails?.name;
+    const last = visits.findLast(({ name }) => name === exited);
+    if (last) last.exitedAt = at;
+  }
+  return visits;
+}

@@ -1,0 +1,108 @@
+import { GetObjectCommand, paginateListObjectsV2, S3Client } from "@aws-sdk/client-s3";
+import type { ArtefactName } from "../../core/evidence/keys.ts";
+import { runPrefix } from "../../core/evidence/keys.ts";
+import type { Manifest } from "../../core/evidence/manifest.ts";
+import type { RunResult } from "../../core/evidence/record-run.ts";
+import { describeTarget } from "../../core/target/target.ts";
+import { deployed } from "../stage.ts";
+
+interface Options {
+  readonly stage: string;
+  readonly json?: boolean;
+}
+
+interface Run {
+  readonly id: string;
+  /** Null while the run goes on, or when it failed before its record. */
+  readonly result: RunResult | null;
+}
+
+/** `containment runs`: one line for each run, newest first. */
+export async function runs({ limit, ...options }: Options & { limit: string }): Promise<void> {
+  const count = Number(limit);
+  if (!Number.isInteger(count) || count < 1) throw new Error(`--limit ${limit} is not a number`);
+  const bucket = await openBucket(options.stage);
+  const ids = (await bucket.runIds()).toReversed().slice(0, count);
+  const found: Run[] = [];
+  for (const id of ids) found.push({ id, result: await bucket.result(id) });
+  if (options.json) {
+    console.log(JSON.stringify(found.map(({ id, result }) => ({ id, ...summary(result) }))));
+    return;
+  }
+  if (found.length === 0) console.log(`No runs in stage ${options.stage} yet.`);
+  for (const { id, result } of found) console.log(`${id}  ${line(result)}`);
+}
+
+/** `containment run`: the result and the sealed artefacts of one run. */
+export async function run(id: string, { stage, json }: Options): Promise<void> {
+  const bucket = await openBucket(stage);
+  const [result, manifest] = await Promise.all([
+    bucket.result(id),
+    bucket.read<Manifest>(id, "manifest.json"),
+  ]);
+  if (!result && !(await bucket.runIds()).includes(id)) {
+    throw new Error(`stage ${stage} has no run ${id}; \`containment runs\` lists them`);
+  }
+  if (json) {
+    console.log(JSON.stringify({ id, url: bucket.url(id), result, manifest }));
+    return;
+  }
+  console.log(`${id}  ${line(result)}`);
+  for (const { code, message } of result?.reasons ?? []) console.log(`  ${code}: ${message}`);
+  for (const { state, error } of result?.missing ?? []) {
+    console.log(`  missing: ${state}'s evidence (${error})`);
+  }
+  for (const { name, sha256 } of manifest?.artefacts ?? []) console.log(`  ${sha256}  ${name}`);
+  console.log(manifest ? `  sealed ${manifest.sealedAt}` : "  not sealed");
+  console.log(`  ${bucket.url(id)}`);
+}
+
+function summary(result: RunResult | null) {
+  return {
+    verdict: result?.verdict ?? null,
+    mode: result?.mode ?? null,
+    target: result?.target ?? null,
+    timeToContainMs: result?.timeToContainMs ?? null,
+    executionArn: result?.execution.arn ?? null,
+  };
+}
+
+function line(result: RunResult | null): string {
+  if (!result) return "not recorded: running, or failed (see the executions of the state machine)";
+  const time = result.timeToContainMs === null ? "" : `  ${result.timeToContainMs} ms`;
+  return `${result.verdict}  ${describeTarget(result.target)}${time}`;
+}
+
+async function openBucket(stage: string) {
+  const { aws, deployment } = await deployed(stage);
+  const { evidenceBucket: Bucket } = deployment;
+  const s3 = new S3Client(aws);
+
+  async function read<T>(id: string, name: ArtefactName): Promise<T | null> {
+    try {
+      const { Body } = await s3.send(new GetObjectCommand({ Bucket, Key: runPrefix(id) + name }));
+      return JSON.parse((await Body?.transformToString()) ?? "null");
+    } catch (error) {
+      if (error instanceof Error && error.name === "NoSuchKey") return null;
+      throw error;
+    }
+  }
+
+  return {
+    read,
+    url: (id: string) => `s3://${Bucket}/${runPrefix(id)}`,
+    result: async (id: string): Promise<RunResult | null> =>
+      (await read<RunResult>(id, "containment.json")) ?? (await read<RunResult>(id, "audit.json")),
+    async runIds(): Promise<readonly string[]> {
+      const ids: string[] = [];
+      const pages = paginateListObjectsV2(
+        { client: s3 },
+        { Bucket, Prefix: "runs/", Delimiter: "/" },
+      );
+      for await (const { CommonPrefixes = [] } of pages) {
+        ids.push(...CommonPrefixes.map(({ Prefix = "" }) => Prefix.slice("runs/".length, -1)));
+      }
+      return ids;
+    },
+  };
+}

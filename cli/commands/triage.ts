@@ -1,0 +1,102 @@
+import { readFile } from "node:fs/promises";
+import { buffer } from "node:stream/consumers";
+import { readText } from "../../core/alert/read-event.ts";
+import { type Reading, unreadable } from "../../core/alert/reading.ts";
+import { triage as decide, type Triage } from "../../core/alert/triage.ts";
+import { STAGE_NAMES, settingsFor } from "../../stages.ts";
+
+interface Options {
+  readonly stage?: string;
+  readonly json?: boolean;
+}
+
+/** `containment triage`: the same decision as the workflow's first state, without a cloud. */
+export async function triage(file: string, { stage, json }: Options): Promise<void> {
+  const bytes = file === "-" ? await buffer(process.stdin) : await readFile(file);
+  const answers = (stage === undefined ? STAGE_NAMES : [stage]).map((name) => answer(bytes, name));
+  // An alert may name its cluster; without --stage the stage of that cluster answers.
+  const chosen = answers.find(({ decision }) => decision === "act") ?? answers[0];
+  if (json) console.log(JSON.stringify(chosen));
+  else if (chosen) console.log(describe(chosen));
+}
+
+interface Answer {
+  readonly decision: "act" | "ignore";
+  readonly reason: string;
+  readonly mode: string | null;
+  readonly severity: string | null;
+  readonly alert: {
+    readonly source: string;
+    readonly id: string;
+    readonly rule: string;
+    readonly detectedAt: string;
+  } | null;
+  readonly target: {
+    readonly cluster: string;
+    readonly namespace: string;
+    readonly kind: string;
+    readonly name: string;
+    readonly uid: string | null;
+  } | null;
+  readonly stage: string;
+  /** True when a person has to read it: it is no alert that the product knows. */
+  readonly deadLetter: boolean;
+}
+
+function answer(bytes: Uint8Array, stage: string): Answer {
+  const { cluster, response } = settingsFor(stage);
+  const settings = { cluster: cluster.name, ...response };
+  return toAnswer(decide(read(bytes, cluster.name), settings), stage);
+}
+
+function read(bytes: Uint8Array, cluster: string): Reading {
+  try {
+    return readText(new TextDecoder("utf-8", { fatal: true }).decode(bytes), cluster);
+  } catch {
+    return unreadable("not UTF-8");
+  }
+}
+
+function toAnswer(decision: Triage, stage: string): Answer {
+  const alert = decision.decision === "deadLetter" ? null : decision.alert;
+  const acts = decision.decision === "act";
+  return {
+    decision: acts ? "act" : "ignore",
+    reason: decision.reason,
+    mode: acts ? decision.mode : null,
+    severity: alert?.severity ?? null,
+    alert: alert && {
+      source: alert.source,
+      id: alert.id,
+      rule: alert.rule,
+      detectedAt: alert.detectedAt,
+    },
+    target: acts
+      ? {
+          cluster: decision.target.cluster,
+          namespace: decision.target.namespace,
+          kind: decision.target.kind,
+          name: decision.target.name,
+          uid: decision.target.uid,
+        }
+      : null,
+    stage,
+    deadLetter: decision.decision === "deadLetter",
+  };
+}
+
+function describe({ decision, reason, mode, severity, alert, target, stage, ...rest }: Answer) {
+  const lines = [
+    decision === "act" ? `act (${mode})` : rest.deadLetter ? "ignore (dead letter)" : "ignore",
+    `  reason   ${reason}`,
+    `  stage    ${stage}`,
+  ];
+  if (alert) {
+    lines.push(`  alert    ${alert.source}: ${alert.rule} (${severity}), ${alert.detectedAt}`);
+  }
+  if (target) {
+    const name = target.kind === "pod" ? `${target.namespace}/${target.name}` : target.name;
+    lines.push(`  target   ${target.kind} ${name} in cluster ${target.cluster}`);
+  }
+  return lines.join("\n");
+}

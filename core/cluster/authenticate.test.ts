@@ -1,0 +1,44 @@
+import { expect, test } from "vitest";
+import { memoryCluster } from "../../test/memory/cluster.ts";
+import { memoryStore } from "../../test/memory/evidence-store.ts";
+import { authenticate } from "./authenticate.ts";
+
+const CLUSTER = { name: "prod-eks-1", endpoint: "https://x", certificateAuthority: "Y2E=" };
+const CASE = { id: "c-1", runId: "r-1" };
+
+function ports(kubernetes = memoryCluster()) {
+  const store = memoryStore();
+  return {
+    clusters: { describe: async () => CLUSTER },
+    connect: () => kubernetes,
+    store,
+    now: () => new Date("2026-11-22T17:55:00.000Z"),
+  };
+}
+
+test("says where the cluster is and proves that evidence can be written", async () => {
+  const real = ports();
+
+  const { cluster, artefacts } = await authenticate({ case: CASE, cluster: "prod-eks-1" }, real);
+
+  expect(cluster).toEqual(CLUSTER);
+  expect(artefacts.map(({ key }) => key)).toEqual(["runs/r-1/authentication.json"]);
+});
+
+test("names every right that is missing, before anything is written", async () => {
+  const kubernetes = memoryCluster({
+    denied: [
+      { verb: "patch", group: "", resource: "pods" },
+      { verb: "create", group: "networking.k8s.io", resource: "networkpolicies" },
+    ],
+  });
+  const real = ports(kubernetes);
+
+  const failure = authenticate({ case: CASE, cluster: "prod-eks-1" }, real);
+
+  await expect(failure).rejects.toMatchObject({ name: "PermissionMissing" });
+  await expect(failure).rejects.toThrow(
+    "apply-policy may not patch pods, create networkpolicies.networking.k8s.io",
+  );
+  expect(real.store.objects.size).toBe(0);
+});
