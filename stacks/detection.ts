@@ -42,7 +42,8 @@ export function detection({ stack }: StackContext) {
   });
 
   const start = new targets.SfnStateMachine(machine, {
-    deadLetterQueue: deadLetters, // after 24 hours of retries an event would be lost
+    // After 24 hours of retries an event would be lost. By ARN: the queue's own stack admits rules.
+    deadLetterQueue: sqs.Queue.fromQueueArn(stack, "DeadLetters", deadLetters.queueArn),
   });
   new events.Rule(stack, "FalcoAlert", {
     eventBus: bus,

@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import { Duration, RemovalPolicy } from "aws-cdk-lib";
 import * as events from "aws-cdk-lib/aws-events";
+import * as iam from "aws-cdk-lib/aws-iam";
 import * as logs from "aws-cdk-lib/aws-logs";
 import * as sqs from "aws-cdk-lib/aws-sqs";
 import * as sfn from "aws-cdk-lib/aws-stepfunctions";
@@ -39,6 +40,23 @@ export function playbook({ stack, app }: StackContext) {
     enforceSSL: true,
     retentionPeriod: Duration.days(14), // the longest there is: a person has to look
   });
+  // Said here for all rules: naming each would make this stack depend on the stack of the rules.
+  deadLetters.addToResourcePolicy(
+    new iam.PolicyStatement({
+      principals: [new iam.ServicePrincipal("events.amazonaws.com")],
+      actions: ["sqs:SendMessage"],
+      resources: [deadLetters.queueArn],
+      conditions: {
+        ArnLike: {
+          "aws:SourceArn": stack.formatArn({
+            service: "events",
+            resource: "rule",
+            resourceName: "*",
+          }),
+        },
+      },
+    }),
+  );
 
   const functionFor = (state: StateName) => {
     const functionName = app.logicalPrefixedName(state);

@@ -29,7 +29,10 @@ function prepare(pods = [aPod()]) {
   const kubernetes = memoryCluster({ pods });
   const store = memoryStore();
   let time = Date.parse("2026-11-22T17:55:00.000Z");
-  const now = () => new Date((time += 1_000));
+  const now = () => {
+    time += 1_000;
+    return new Date(time);
+  };
   const act = (target: Target, mode: Mode = "containment") =>
     applyPolicy({ case: CASE, target, mode }, { kubernetes, store, now });
   const judge = () => snapshotAfter({ case: CASE }, { kubernetes, store, now });

@@ -1,0 +1,168 @@
+import { Template } from "aws-cdk-lib/assertions";
+import { App, getStack } from "sst/constructs";
+import { initProject } from "sst/project";
+import { beforeAll, describe, expect, test } from "vitest";
+import * as z from "zod";
+import { STATES } from "../functions/contract.ts";
+import { cluster } from "./cluster.ts";
+import { detection } from "./detection.ts";
+import { evidence } from "./evidence.ts";
+import { playbook } from "./playbook.ts";
+
+const Resource = z.object({
+  Type: z.string(),
+  Properties: z.record(z.string(), z.unknown()).default({}),
+  DeletionPolicy: z.string().optional(),
+});
+type Resource = z.infer<typeof Resource>;
+
+let templates: Template[];
+
+beforeAll(async () => {
+  await initProject({ stage: "local" });
+  const app = new App({
+    mode: "deploy",
+    stage: "local",
+    name: "eks-containment",
+    region: "us-east-1",
+  });
+  app.setDefaultFunctionProps({ runtime: "nodejs24.x", architecture: "arm_64" });
+  app.stack(evidence).stack(cluster).stack(playbook).stack(detection);
+  await app.finish();
+  templates = [evidence, cluster, playbook, detection].map((stack) =>
+    Template.fromStack(getStack(stack)),
+  );
+}, 60_000);
+
+function resources(type: string): [string, Resource][] {
+  return templates.flatMap((template) =>
+    Object.entries(template.toJSON().Resources ?? {})
+      .map(([id, resource]): [string, Resource] => [id, Resource.parse(resource)])
+      .filter(([, resource]) => resource.Type === type),
+  );
+}
+
+interface Statement {
+  readonly of: string;
+  readonly actions: readonly string[];
+  readonly resources: readonly string[];
+}
+
+/** Every IAM statement of the app, with resources as text. */
+function statements(): Statement[] {
+  const many = (value: unknown): unknown[] => (Array.isArray(value) ? value : [value]);
+  return resources("AWS::IAM::Policy").flatMap(([of, { Properties }]) => {
+    const document = z
+      .object({ Statement: z.array(z.object({ Action: z.unknown(), Resource: z.unknown() })) })
+      .parse(Properties.PolicyDocument);
+    return document.Statement.map(({ Action, Resource: on }) => ({
+      of,
+      actions: many(Action).map(String),
+      resources: many(on).map((each) => (typeof each === "string" ? each : JSON.stringify(each))),
+    }));
+  });
+}
+
+describe("the functions", () => {
+  test("are one for each state, on the pinned runtime, with logs that end some day", () => {
+    // SST adds custom-resource functions of its own, which run at deployment only.
+    const functions = resources("AWS::Lambda::Function").filter(([id]) =>
+      STATES.some((state) => id.startsWith(state)),
+    );
+
+    expect(functions).toHaveLength(STATES.length);
+    for (const [id, { Properties }] of functions) {
+      expect(Properties, id).toMatchObject({
+        Runtime: "nodejs24.x",
+        Architectures: ["arm64"],
+        LoggingConfig: expect.anything(),
+      });
+    }
+    for (const [id, { Properties }] of resources("AWS::Logs::LogGroup")) {
+      expect(Properties.RetentionInDays, id).toBeGreaterThan(0);
+    }
+  });
+
+  test("may do no action by wildcard, and describe at most what has no resource of its own", () => {
+    const describesOnly = /^(ec2:Describe|xray:)/;
+    for (const { of, actions, resources: on } of statements()) {
+      expect(
+        actions.filter((action) => action.includes("*")),
+        of,
+      ).toEqual([]);
+      if (on.includes("*")) {
+        expect(
+          actions.filter((action) => !describesOnly.test(action)),
+          of,
+        ).toEqual([]);
+      }
+    }
+  });
+
+  test("may delete nothing but open-case markers", () => {
+    const deleting = statements().filter(({ actions }) =>
+      actions.some((a) => /s3:.*Delete|Bypass|PutObjectRetention|LegalHold/.test(a)),
+    );
+
+    expect(deleting.map(({ of }) => of)).toEqual([expect.stringContaining("RecordRun")]);
+    for (const { resources: on } of deleting) {
+      for (const resource of on) expect(resource).toContain("/open/*");
+    }
+  });
+
+  test("enter the cluster as members of our groups only, each through an access entry of its own", () => {
+    const entries = resources("AWS::EKS::AccessEntry");
+
+    expect(entries).toHaveLength(5);
+    for (const [id, { Properties }] of entries) {
+      expect(Properties.Type, id).toBe("STANDARD");
+      expect(Properties.AccessPolicies, id).toBeUndefined();
+      for (const group of z.array(z.string()).parse(Properties.KubernetesGroups)) {
+        expect(group).toMatch(/^containment-(readers|responders)$/);
+      }
+    }
+  });
+});
+
+describe("evidence", () => {
+  test("lies in a locked, versioned, private, encrypted bucket that outlives the stage", () => {
+    const [[, bucket] = []] = resources("AWS::S3::Bucket");
+
+    expect(bucket?.DeletionPolicy).toBe("Retain");
+    expect(bucket?.Properties).toMatchObject({
+      ObjectLockEnabled: true,
+      ObjectLockConfiguration: { Rule: { DefaultRetention: { Mode: "GOVERNANCE", Days: 1 } } },
+      VersioningConfiguration: { Status: "Enabled" },
+      PublicAccessBlockConfiguration: { BlockPublicAcls: true, RestrictPublicBuckets: true },
+      BucketEncryption: expect.anything(),
+    });
+  });
+});
+
+describe("nothing is lost on the way", () => {
+  test("the queue and every rule have a dead-letter queue", () => {
+    const withoutRedrive = resources("AWS::SQS::Queue").filter(
+      ([, { Properties }]) => Properties.RedrivePolicy === undefined,
+    );
+    expect(withoutRedrive.map(([id]) => id)).toEqual([expect.stringContaining("DeadLetters")]);
+
+    for (const [id, { Properties }] of resources("AWS::Events::Rule")) {
+      const rule = z.array(z.object({ DeadLetterConfig: z.unknown() })).parse(Properties.Targets);
+      for (const target of rule) expect(target.DeadLetterConfig, id).toBeDefined();
+    }
+  });
+
+  test("the pipe hands on the exact text of a message", () => {
+    const [[, pipe] = []] = resources("AWS::Pipes::Pipe");
+
+    expect(pipe?.Properties.TargetParameters).toEqual({
+      EventBridgeEventBusParameters: { Source: "falco", DetailType: "Falco Alert" },
+    });
+  });
+
+  test("the playbook is a standard workflow, so that it can be redriven", () => {
+    const [[, machine] = []] = resources("AWS::StepFunctions::StateMachine");
+
+    expect(machine?.Properties.StateMachineType).toBe("STANDARD");
+  });
+});

@@ -1,0 +1,112 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import validator from "asl-validator";
+import { describe, expect, test } from "vitest";
+import * as z from "zod";
+import { PERMANENT_ERRORS, TRANSIENT_ERRORS } from "../core/errors.ts";
+import { STATES } from "../functions/contract.ts";
+
+const text = readFileSync(join(import.meta.dirname, "contain.asl.json"), "utf8");
+
+const Retrier = z.object({ ErrorEquals: z.array(z.string()), MaxAttempts: z.number() });
+const Catcher = z.object({
+  ErrorEquals: z.array(z.string()),
+  Next: z.string(),
+  Output: z.string(),
+});
+const State = z.object({
+  Type: z.string(),
+  Comment: z.string(),
+  TimeoutSeconds: z.number().optional(),
+  Resource: z.string().optional(),
+  Arguments: z.unknown().optional(),
+  Retry: z.array(Retrier.loose()).default([]),
+  Catch: z.array(Catcher).default([]),
+});
+const Machine = z.object({
+  QueryLanguage: z.string(),
+  TimeoutSeconds: z.number(),
+  States: z.record(z.string(), State),
+});
+
+const machine = Machine.parse(JSON.parse(text));
+const states = Object.entries(machine.States);
+const tasks = states.filter(([, state]) => state.Type === "Task");
+
+/** Errors that Step Functions and Lambda raise themselves. */
+const OF_AWS = new Set([
+  "States.ALL",
+  "States.Timeout",
+  "Lambda.ClientExecutionTimeoutException",
+  "Lambda.ServiceException",
+  "Lambda.AWSLambdaException",
+  "Lambda.SdkClientException",
+  "Lambda.TooManyRequestsException",
+]);
+const OURS = new Set<string>([...TRANSIENT_ERRORS, ...PERMANENT_ERRORS]);
+
+test("the definition is valid", () => {
+  const rendered = JSON.parse(
+    text.replaceAll(/\$\{(\w+)\}/g, "arn:aws:lambda:eu-west-1:1:function:$1"),
+  );
+
+  expect(validator(rendered, { checkPaths: true, checkArn: false })).toMatchObject({
+    isValid: true,
+  });
+});
+
+test("every query is JSONata, and every state tells a responder what it does", () => {
+  expect(machine.QueryLanguage).toBe("JSONata");
+  for (const [name, state] of states) expect(state.Comment.length, name).toBeGreaterThan(20);
+});
+
+test("every state that runs code is a function, and every function is a state", () => {
+  const invoked = [...text.matchAll(/"\$\{(\w+)Function\}"/g)].map(([, name]) => name);
+
+  expect(invoked.toSorted()).toEqual([...STATES].toSorted());
+});
+
+describe.each(tasks)("%s", (_, task) => {
+  test("has a time limit", () => {
+    expect(task.TimeoutSeconds).toBeGreaterThan(0);
+  });
+
+  test("retries what may heal, with States.ALL last", () => {
+    const names = task.Retry.flatMap(({ ErrorEquals }) => ErrorEquals);
+
+    expect(names.at(-1)).toBe("States.ALL");
+    expect(task.Retry.filter(({ MaxAttempts }) => MaxAttempts > 0).length).toBeGreaterThan(0);
+    for (const retrier of task.Retry.filter(({ MaxAttempts }) => MaxAttempts > 0)) {
+      expect(retrier).toMatchObject({ JitterStrategy: "FULL", BackoffRate: expect.any(Number) });
+    }
+  });
+
+  test("names only errors that exist", () => {
+    const names = [...task.Retry, ...task.Catch].flatMap(({ ErrorEquals }) => ErrorEquals);
+
+    expect(names.filter((name) => !OURS.has(name) && !OF_AWS.has(name))).toEqual([]);
+  });
+
+  test("says for each of our errors whether it is retried", () => {
+    if (task.Resource !== "arn:aws:states:::lambda:invoke") return;
+    const attempts = (name: string) =>
+      task.Retry.find(({ ErrorEquals }) => ErrorEquals.includes(name))?.MaxAttempts;
+
+    for (const name of TRANSIENT_ERRORS) expect(attempts(name), name).toBeGreaterThan(0);
+    for (const name of PERMANENT_ERRORS) expect(attempts(name), name).toBe(0);
+  });
+
+  test("catches only to go on, with what was missed", () => {
+    for (const { Next, Output } of task.Catch) {
+      expect(machine.States[Next]?.Type).not.toBe("Fail");
+      expect(Output).toContain("'missing': [$states.input.missing,");
+    }
+  });
+});
+
+test("only evidence may be missing: what contains, and what seals, is never caught", () => {
+  const caught = tasks.filter(([, { Catch }]) => Catch.length > 0).map(([name]) => name);
+
+  expect(caught.toSorted()).toEqual(["SnapshotAfter", "SnapshotBefore", "SnapshotNodeEbs"]);
+  expect(states.filter(([, { Type }]) => Type === "Fail")).toEqual([]);
+});
