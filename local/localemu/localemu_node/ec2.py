@@ -1,0 +1,101 @@
+"""EBS snapshot locks, and the state of new snapshots.
+
+Upstream has no LockSnapshot and DescribeLockedSnapshots, and moto answers CreateSnapshots with a
+``<status>`` element where EC2's SnapshotInfo has ``<state>``, so that the SDK sees no state. The
+locks live in memory and describe themselves; deleting a locked snapshot is not refused.
+"""
+
+import datetime
+from typing import Any
+
+from localemu.aws.api import CommonServiceException, RequestContext, handler
+from localemu.services.ec2.provider import Ec2Provider
+from localemu.services.stores import AccountRegionBundle, BaseStore, LocalAttribute
+from moto.ec2.responses import elastic_block_store
+
+SnapshotLock = dict[str, Any]
+
+
+class SnapshotLockStore(BaseStore):
+    locks: dict[str, SnapshotLock] = LocalAttribute(default=dict)
+
+
+snapshot_locks = AccountRegionBundle("ec2", SnapshotLockStore)
+
+
+def locks_of(context: RequestContext) -> dict[str, SnapshotLock]:
+    return snapshot_locks[context.account_id][context.region].locks
+
+
+def as_of(lock: SnapshotLock, now: datetime.datetime) -> SnapshotLock:
+    """The lock as EC2 describes it: a compliance lock hardens when its cooling-off period ends."""
+    described = {name: value for name, value in lock.items() if value is not None}
+    cool_off_end = described.get("CoolOffPeriodExpiresOn")
+    if described["LockState"] == "compliance-cooloff" and cool_off_end and now >= cool_off_end:
+        described["LockState"] = "compliance"
+    return described
+
+
+def new_lock(request: dict[str, Any], owner_id: str, now: datetime.datetime) -> SnapshotLock:
+    """Build the lock that a LockSnapshot request asks for. Durations: days; cooling off: hours."""
+    duration_days = request.get("LockDuration")
+    cool_off_hours = request.get("CoolOffPeriod")
+    mode = request["LockMode"]
+    cooling_off = mode == "compliance" and cool_off_hours
+    expires_on = request.get("ExpirationDate") or now + datetime.timedelta(days=duration_days or 1)
+    return {
+        "OwnerId": owner_id,
+        "SnapshotId": request["SnapshotId"],
+        "LockState": "compliance-cooloff" if cooling_off else mode,
+        "LockDuration": duration_days,
+        "CoolOffPeriod": cool_off_hours,
+        "CoolOffPeriodExpiresOn": (
+            now + datetime.timedelta(hours=cool_off_hours) if cooling_off else None
+        ),
+        "LockCreatedOn": now,
+        "LockDurationStartTime": now,
+        "LockExpiresOn": expires_on,
+    }
+
+
+@handler("LockSnapshot", expand=False)
+def lock_snapshot(
+    self: Ec2Provider, context: RequestContext, request: dict[str, Any]
+) -> dict[str, Any]:
+    now = datetime.datetime.now(tz=datetime.UTC)
+    locks = locks_of(context)
+    lock = new_lock(request, context.account_id, now)
+    current = locks.get(lock["SnapshotId"])
+    if current and as_of(current, now)["LockState"] == "compliance":
+        if lock["LockExpiresOn"] < current["LockExpiresOn"]:
+            raise CommonServiceException(
+                "OperationNotPermitted", "A compliance lock can be extended, not shortened.", 400
+            )
+    locks[lock["SnapshotId"]] = lock
+    described = as_of(lock, now)
+    del described["OwnerId"]
+    return described
+
+
+@handler("DescribeLockedSnapshots", expand=False)
+def describe_locked_snapshots(
+    self: Ec2Provider, context: RequestContext, request: dict[str, Any]
+) -> dict[str, Any]:
+    now = datetime.datetime.now(tz=datetime.UTC)
+    wanted_ids = request.get("SnapshotIds")
+    return {
+        "Snapshots": [
+            as_of(lock, now)
+            for snapshot_id, lock in locks_of(context).items()
+            if not wanted_ids or snapshot_id in wanted_ids
+        ]
+    }
+
+
+def apply() -> None:
+    Ec2Provider.lock_snapshot = lock_snapshot
+    Ec2Provider.describe_locked_snapshots = describe_locked_snapshots
+    template = elastic_block_store.CREATE_SNAPSHOTS_RESPONSE
+    elastic_block_store.CREATE_SNAPSHOTS_RESPONSE = template.replace(
+        "<status>pending</status>", "<state>pending</state>"
+    )

@@ -1,0 +1,31 @@
+"""Step Functions: read a definition's strings as JSON, and send message bodies as AWS does.
+
+Upstream cuts the quotes off most string literals of a definition and leaves their escapes in, so
+that an Assign of ``"line\\nbreak"`` holds a backslash and an n; elsewhere it turns an escaped
+emoji into two lone surrogates. And it writes an object given for a string parameter, such as a
+MessageBody, with spaces between its parts, where AWS writes none.
+"""
+
+import functools
+import json
+from typing import Any
+
+from localemu.services.stepfunctions.asl.component.state.state_execution.state_task.service import (
+    state_task_service,
+)
+from localemu.services.stepfunctions.asl.parse import preprocessor
+from localemu.services.stepfunctions.asl.utils.encoding import to_json_str
+
+
+def read_literal(parser_rule_context: Any) -> str | None:
+    """The value of a string or null in the definition; bare words stand for themselves."""
+    text = parser_rule_context.getText()
+    if text == "null":
+        return None
+    return json.loads(text, strict=False) if text.startswith('"') else text
+
+
+def apply() -> None:
+    preprocessor.Preprocessor._inner_string_of = staticmethod(read_literal)
+    preprocessor.from_string_literal = read_literal
+    state_task_service.to_json_str = functools.partial(to_json_str, separators=(",", ":"))

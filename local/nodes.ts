@@ -1,0 +1,135 @@
+/** The nodes of the scene: EC2 instances, and the Kubernetes nodes that they stand for. */
+import {
+  CreateSubnetCommand,
+  CreateVpcCommand,
+  DescribeImagesCommand,
+  EC2Client,
+  type Instance,
+  RunInstancesCommand,
+} from "@aws-sdk/client-ec2";
+import { CoreV1Api, type V1Node } from "@kubernetes/client-node";
+import type { LocalStage } from "./stage.ts";
+import { waitFor } from "./wait.ts";
+
+const region = "us-east-1";
+export const availabilityZone = `${region}a`;
+const instanceType = "m6i.large";
+const readyLimitMs = 60_000;
+const nodeGroup = "shop";
+
+export interface SceneNode {
+  /** The instance's private DNS name, e.g. `ip-10-0-13-27.ec2.internal`. */
+  readonly name: string;
+  readonly instanceId: string;
+  readonly rootVolumeId: string;
+  readonly privateIp: string;
+  readonly availabilityZone: string;
+}
+
+/**
+ * Starts two instances and registers them as nodes; returns when both are Ready. Call it once per
+ * stage: shops in any number of namespaces share the nodes.
+ */
+export async function createNodes(
+  stage: Pick<LocalStage, "aws" | "kubernetes">,
+): Promise<SceneNode[]> {
+  const ec2 = new EC2Client(stage.aws);
+  const nodes = (await runInstances(ec2)).map(nodeOf);
+  ec2.destroy();
+  const core = stage.kubernetes.makeApiClient(CoreV1Api);
+  for (const node of nodes) await core.createNode({ body: manifestOf(node) });
+  for (const { name } of nodes) {
+    await waitFor({ what: `node ${name} to be Ready`, limitMs: readyLimitMs }, async () =>
+      isSchedulable(await core.readNode({ name })) ? true : undefined,
+    );
+  }
+  return nodes;
+}
+
+/** The instance of a node, from its provider id. */
+export function instanceIdOf(node: V1Node): string {
+  const match = /^aws:\/\/\/[^/]*\/(?<instanceId>i-[0-9a-f]+)$/.exec(node.spec?.providerID ?? "");
+  if (!match?.groups?.instanceId) {
+    throw new Error(`Node ${node.metadata?.name} has no EC2 provider id: ${node.spec?.providerID}`);
+  }
+  return match.groups.instanceId;
+}
+
+async function runInstances(ec2: EC2Client): Promise<Instance[]> {
+  const { Vpc: vpc } = await ec2.send(new CreateVpcCommand({ CidrBlock: "10.0.0.0/16" }));
+  const { Subnet: subnet } = await ec2.send(
+    new CreateSubnetCommand({
+      VpcId: vpc?.VpcId,
+      CidrBlock: "10.0.13.0/24",
+      AvailabilityZone: availabilityZone,
+    }),
+  );
+  const { Images: images } = await ec2.send(
+    new DescribeImagesCommand({
+      Owners: ["amazon"],
+      Filters: [{ Name: "architecture", Values: ["x86_64"] }],
+    }),
+  );
+  const { Instances: instances } = await ec2.send(
+    new RunInstancesCommand({
+      ImageId: images?.[0]?.ImageId,
+      InstanceType: instanceType,
+      MinCount: 2,
+      MaxCount: 2,
+      SubnetId: subnet?.SubnetId,
+      BlockDeviceMappings: [
+        {
+          DeviceName: "/dev/xvda",
+          Ebs: { VolumeSize: 20, VolumeType: "gp3", DeleteOnTermination: true },
+        },
+      ],
+      TagSpecifications: [
+        { ResourceType: "instance", Tags: [{ Key: "eks:nodegroup-name", Value: nodeGroup }] },
+      ],
+    }),
+  );
+  return instances ?? [];
+}
+
+function nodeOf(instance: Instance): SceneNode {
+  const { InstanceId: instanceId, PrivateDnsName: name, PrivateIpAddress: privateIp } = instance;
+  const rootVolumeId = instance.BlockDeviceMappings?.[0]?.Ebs?.VolumeId;
+  if (!instanceId || !name || !privateIp || !rootVolumeId) {
+    throw new Error(`RunInstances answered with half an instance: ${JSON.stringify(instance)}`);
+  }
+  return { name, instanceId, privateIp, rootVolumeId, availabilityZone };
+}
+
+function manifestOf(node: SceneNode): V1Node {
+  const resources = { cpu: "2", memory: "8Gi", pods: "110", "ephemeral-storage": "20Gi" };
+  return {
+    metadata: {
+      name: node.name,
+      labels: {
+        "eks.amazonaws.com/nodegroup": nodeGroup,
+        "kubernetes.io/arch": "amd64",
+        "kubernetes.io/hostname": node.name,
+        "kubernetes.io/os": "linux",
+        "node.kubernetes.io/instance-type": instanceType,
+        "topology.kubernetes.io/region": region,
+        "topology.kubernetes.io/zone": node.availabilityZone,
+      },
+    },
+    spec: { providerID: `aws:///${node.availabilityZone}/${node.instanceId}` },
+    status: {
+      capacity: resources,
+      allocatable: resources,
+      addresses: [
+        { type: "InternalIP", address: node.privateIp },
+        { type: "InternalDNS", address: node.name },
+        { type: "Hostname", address: node.name },
+      ],
+    },
+  };
+}
+
+/** Ready, and without the taint that a new node carries until its lifecycle controller has seen it. */
+function isSchedulable(node: V1Node): boolean {
+  const ready = node.status?.conditions?.find((condition) => condition.type === "Ready");
+  return ready?.status === "True" && (node.spec?.taints ?? []).length === 0;
+}

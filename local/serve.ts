@@ -1,0 +1,87 @@
+/** `npm run local`: a stage with something to protect in it, up until Ctrl-C. */
+import { parseArgs } from "node:util";
+import { createNodes, createShop } from "./scene.ts";
+import { type LocalStage, startLocalStage } from "./stage.ts";
+
+const usage = `Usage: npm run local
+
+Starts a real Kubernetes API server and an emulated AWS on this machine, deploys the app to them
+with an unmodified \`sst deploy\`, adds two nodes and a small shop in the namespace "payments", and
+stays up until Ctrl-C. It needs no cloud account and no container engine, and touches neither
+your AWS profiles nor your kubeconfig.
+
+The first start builds what it needs, which takes several minutes; later ones take about half a
+minute. Set LOCALKUBE_BIN to the path of a ready localkube binary to do without Go.
+
+Options:
+  -h, --help  show this`;
+
+const interrupted = new AbortController();
+// Also SIGHUP: a closed terminal is a way to stop. Repeated ones (npm passes Ctrl-C on) change nothing.
+for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
+  process.on(signal, () => {
+    if (!interrupted.signal.aborted) console.log("\nStopping");
+    interrupted.abort();
+  });
+}
+
+try {
+  const { values } = parseArgs({ options: { help: { type: "boolean", short: "h" } } });
+  if (values.help) console.log(usage);
+  else await serve();
+} catch (error) {
+  if (!interrupted.signal.aborted) console.error(describe(error));
+  process.exitCode = interrupted.signal.aborted ? 130 : 1;
+}
+
+async function serve(): Promise<void> {
+  const startedAt = performance.now();
+  const stage = await startLocalStage({
+    progress: console.log,
+    announce: true,
+    signal: interrupted.signal,
+  });
+  try {
+    await createNodes(stage);
+    const shop = await createShop(stage);
+    const seconds = ((performance.now() - startedAt) / 1000).toFixed(0);
+    console.log(whereThingsAre(stage, shop.namespace, seconds));
+    const ended = await Promise.race([stage.broken, interruption()]);
+    if (ended !== undefined) throw new Error(`${ended}; the stage is of no use any more`);
+  } finally {
+    await stage.stop();
+  }
+  console.log("Stopped");
+}
+
+function interruption(): Promise<undefined> {
+  return new Promise((resolve) => {
+    if (interrupted.signal.aborted) resolve(undefined);
+    interrupted.signal.addEventListener("abort", () => resolve(undefined));
+  });
+}
+
+function whereThingsAre(stage: LocalStage, namespace: string, seconds: string): string {
+  const variables = Object.entries(stage.environment).map(([name, value]) => `${name}=${value}`);
+  return `
+The local stage is up after ${seconds} s (${Object.entries(stage.timings)
+    .map(([step, ms]) => `${step} ${(ms / 1000).toFixed(1)} s`)
+    .join(", ")}).
+
+  AWS endpoint   ${stage.awsEndpoint} (${stage.region})
+  kubeconfig     ${stage.kubeconfig}
+  a shop         namespace ${namespace}: checkout, frontend, database
+  logs           ${Object.values(stage.logFiles).join("\n                 ")}
+
+Use it from another terminal:
+
+  export ${variables.join(" ")} KUBECONFIG=${stage.kubeconfig}
+
+Ctrl-C stops it and removes everything but the caches.`;
+}
+
+/** The message with its causes: the first says what failed, the last why. */
+function describe(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  return error.cause === undefined ? error.message : `${error.message}\n${describe(error.cause)}`;
+}
