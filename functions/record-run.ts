@@ -20,7 +20,7 @@ const Input = z.object({
   mode: Mode,
   verdict: z.enum(["contained", "partial", "notEnforceable", "unverified", "audited", "ignored"]),
   reasons: z.array(z.object({ code: z.string(), message: z.string() })),
-  containedAt: z.string().nullable(),
+  quarantinedAt: z.string().nullable(),
   artefacts: z.array(Artefact),
   missing: z.array(Missing),
 });

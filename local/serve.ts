@@ -1,5 +1,6 @@
 /** `npm run local`: a stage with something to protect in it, up until Ctrl-C. */
 import { parseArgs } from "node:util";
+import { describeError, interrupted, interruption, listenForInterruption } from "./interruption.ts";
 import { createNodes, createShop } from "./scene.ts";
 import { type LocalStage, startLocalStage } from "./stage.ts";
 
@@ -16,22 +17,15 @@ minute. Set LOCALKUBE_BIN to the path of a ready localkube binary to do without 
 Options:
   -h, --help  show this`;
 
-const interrupted = new AbortController();
-// Also SIGHUP: a closed terminal is a way to stop. Repeated ones (npm passes Ctrl-C on) change nothing.
-for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
-  process.on(signal, () => {
-    if (!interrupted.signal.aborted) console.log("\nStopping");
-    interrupted.abort();
-  });
-}
+listenForInterruption(() => console.log("\nStopping; this takes a few seconds"));
 
 try {
   const { values } = parseArgs({ options: { help: { type: "boolean", short: "h" } } });
   if (values.help) console.log(usage);
   else await serve();
 } catch (error) {
-  if (!interrupted.signal.aborted) console.error(describe(error));
-  process.exitCode = interrupted.signal.aborted ? 130 : 1;
+  if (!interrupted.aborted) console.error(describeError(error));
+  process.exitCode = interrupted.aborted ? 130 : 1;
 }
 
 async function serve(): Promise<void> {
@@ -39,26 +33,19 @@ async function serve(): Promise<void> {
   const stage = await startLocalStage({
     progress: console.log,
     announce: true,
-    signal: interrupted.signal,
+    signal: interrupted,
   });
   try {
     await createNodes(stage);
     const shop = await createShop(stage);
     const seconds = ((performance.now() - startedAt) / 1000).toFixed(0);
     console.log(whereThingsAre(stage, shop.namespace, seconds));
-    const ended = await Promise.race([stage.broken, interruption()]);
+    const ended = await Promise.race([stage.broken, interruption]);
     if (ended !== undefined) throw new Error(`${ended}; the stage is of no use any more`);
   } finally {
     await stage.stop();
   }
   console.log("Stopped");
-}
-
-function interruption(): Promise<undefined> {
-  return new Promise((resolve) => {
-    if (interrupted.signal.aborted) resolve(undefined);
-    interrupted.signal.addEventListener("abort", () => resolve(undefined));
-  });
 }
 
 function whereThingsAre(stage: LocalStage, namespace: string, seconds: string): string {
@@ -78,10 +65,4 @@ Use it from another terminal:
   export ${variables.join(" ")} KUBECONFIG=${stage.kubeconfig}
 
 Ctrl-C stops it and removes everything but the caches.`;
-}
-
-/** The message with its causes: the first says what failed, the last why. */
-function describe(error: unknown): string {
-  if (!(error instanceof Error)) return String(error);
-  return error.cause === undefined ? error.message : `${error.message}\n${describe(error.cause)}`;
 }

@@ -42,7 +42,7 @@ async function prepare(verdict: RunVerdict = "contained") {
     case: ref,
     verdict,
     reasons: [],
-    containedAt: "2026-11-22T17:55:02.500Z",
+    quarantinedAt: "2026-11-22T17:55:02.500Z",
     artefacts,
     missing: [],
   };

@@ -27,8 +27,8 @@ export interface RunResult {
   readonly verdict: RunVerdict;
   readonly reasons: readonly { readonly code: string; readonly message: string }[];
   /** When the last write of the quarantine was answered; null when nothing was written. */
-  readonly containedAt: string | null;
-  /** Milliseconds from the sensor's clock to `containedAt`. */
+  readonly quarantinedAt: string | null;
+  /** Milliseconds from the sensor's clock to `quarantinedAt`; null unless the verdict is contained. */
   readonly timeToContainMs: number | null;
   readonly missing: readonly MissingEvidence[];
 }
@@ -89,8 +89,8 @@ export async function recordRun(
 }
 
 function timeToContain(input: RecordRunInput): number | null {
-  if (input.containedAt === null) return null;
-  return Date.parse(input.containedAt) - Date.parse(input.alert.detectedAt);
+  if (input.quarantinedAt === null || input.verdict !== "contained") return null;
+  return Date.parse(input.quarantinedAt) - Date.parse(input.alert.detectedAt);
 }
 
 function compare(claimed: readonly Artefact[], inspected: readonly InspectedArtefact[]): void {

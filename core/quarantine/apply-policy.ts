@@ -19,7 +19,7 @@ import {
 /** What was changed, as `policy.json` keeps it. */
 export interface AppliedPolicy {
   readonly caseId: string;
-  readonly containedAt: string;
+  readonly quarantinedAt: string;
   readonly applied: readonly {
     readonly action: Step["action"];
     readonly namespace: string;
@@ -37,7 +37,7 @@ export interface AppliedPolicy {
 export type ApplyOutcome =
   | {
       readonly outcome: "applied";
-      readonly containedAt: string;
+      readonly quarantinedAt: string;
       readonly artefacts: readonly Artefact[];
     }
   | { readonly outcome: "planned"; readonly artefacts: readonly Artefact[] }
@@ -80,12 +80,12 @@ export async function applyPolicy(
     }
     applied.push(done);
   }
-  const containedAt = ports.now().toISOString();
-  const record: AppliedPolicy = { caseId: plan.caseId, containedAt, applied };
+  const quarantinedAt = ports.now().toISOString();
+  const record: AppliedPolicy = { caseId: plan.caseId, quarantinedAt, applied };
   const stored = await ports.store.putOnce(artefactKey(runId, "policy.json"), record);
   return {
     outcome: "applied",
-    containedAt: stored.document.containedAt,
+    quarantinedAt: stored.document.quarantinedAt,
     artefacts: [artefact, stored.artefact],
   };
 }

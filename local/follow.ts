@@ -1,0 +1,55 @@
+/**
+ * Watching one execution from outside, as a person does in the console: which states it visits, for
+ * how long, and how it ends.
+ */
+import type { ExecutionReport, Executions, StateVisit } from "../adapters/aws/executions.ts";
+import { waitFor } from "./wait.ts";
+
+const startLimitMs = 30_000;
+const endLimitMs = 180_000;
+
+/** A visit that ended. */
+export interface StateTime {
+  readonly name: string;
+  readonly ms: number;
+}
+
+/** The execution that an alert started, found by text that only this alert contains. */
+export async function executionOf(marker: string, executions: Executions): Promise<string> {
+  const seen = new Set<string>();
+  return waitFor({ what: `an execution for ${marker}`, limitMs: startLimitMs }, async () => {
+    for (const arn of await executions.list()) {
+      if (seen.has(arn)) continue;
+      seen.add(arn);
+      const { input } = await executions.describe(arn);
+      if (JSON.stringify(input).includes(marker)) return arn;
+    }
+    return undefined;
+  });
+}
+
+/** Waits for the end, telling each state as it is left. */
+export async function followExecution(
+  arn: string,
+  executions: Executions,
+  onState: (state: StateTime) => void = () => {},
+): Promise<ExecutionReport> {
+  let told = 0;
+  const tell = async () => {
+    const left = stateTimes(await executions.visits(arn));
+    for (const state of left.slice(told)) onState(state);
+    told = left.length;
+  };
+  return waitFor({ what: `the end of ${arn}`, limitMs: endLimitMs }, async () => {
+    const report = await executions.describe(arn);
+    await tell();
+    return report.status === "RUNNING" ? undefined : report;
+  });
+}
+
+/** How long each visit took; a state that failed has no end and is left out. */
+export function stateTimes(visits: readonly StateVisit[]): readonly StateTime[] {
+  return visits.flatMap(({ name, enteredAt, exitedAt }) =>
+    exitedAt === null ? [] : [{ name, ms: exitedAt.getTime() - enteredAt.getTime() }],
+  );
+}
