@@ -1,0 +1,194 @@
+import { DescribeSnapshotsCommand, EC2Client } from "@aws-sdk/client-ec2";
+import { EventBridgeClient, PutRuleCommand, PutTargetsCommand } from "@aws-sdk/client-eventbridge";
+import {
+  CreateQueueCommand,
+  GetQueueAttributesCommand,
+  ReceiveMessageCommand,
+} from "@aws-sdk/client-sqs";
+import { beforeAll, describe, expect, test } from "vitest";
+import type { ExecutionReport } from "../../adapters/aws/executions.ts";
+import { artefactKey, runPrefix } from "../../core/evidence/keys.ts";
+import type { RunResult } from "../../core/evidence/record-run.ts";
+import { CASE_LABEL } from "../../core/quarantine/plan.ts";
+import type { ScenePod, Shop } from "../../local/scene.ts";
+import { waitFor } from "../../local/wait.ts";
+import {
+  artefactsOf,
+  aws,
+  core,
+  deployment,
+  endOf,
+  networking,
+  openShop,
+  raiseAlert,
+  resultOf,
+  type SentAlert,
+  sqs,
+  stateNames,
+  store,
+  verify,
+  victimOf,
+} from "./harness.ts";
+
+const events = new EventBridgeClient(aws);
+
+/** A queue that hears what the product announces. */
+async function listenToAnnouncements(): Promise<string> {
+  const { QueueUrl } = await sqs.send(new CreateQueueCommand({ QueueName: "announcements" }));
+  const { Attributes } = await sqs.send(
+    new GetQueueAttributesCommand({ QueueUrl, AttributeNames: ["QueueArn"] }),
+  );
+  const rule = { EventBusName: deployment.busName, Name: "announcements" };
+  const EventPattern = JSON.stringify({ "detail-type": ["Containment Completed"] });
+  await events.send(new PutRuleCommand({ ...rule, EventPattern }));
+  const Targets = [{ Id: "queue", Arn: Attributes?.QueueArn ?? "" }];
+  await events.send(
+    new PutTargetsCommand({ EventBusName: rule.EventBusName, Rule: rule.Name, Targets }),
+  );
+  return QueueUrl ?? "";
+}
+
+describe("a Falco message about a shell in a pod", () => {
+  let shop: Shop;
+  let victim: ScenePod;
+  let announcements: string;
+  let alert: SentAlert;
+  let execution: ExecutionReport;
+  let result: RunResult;
+
+  beforeAll(async () => {
+    announcements = await listenToAnnouncements();
+    shop = await openShop("happy");
+    victim = victimOf(shop);
+    alert = await raiseAlert(shop.namespace, victim);
+    execution = await endOf(alert.id);
+    result = resultOf(execution);
+  });
+
+  test("becomes a contained pod, through every state of the playbook", async () => {
+    expect(result).toMatchObject({ verdict: "contained", reasons: [], missing: [] });
+    expect(result.timeToContainMs).toBeGreaterThan(0);
+    expect(await stateNames(execution.arn)).toEqual([
+      "Triage",
+      "Triaged",
+      "OpenCase",
+      "Opened",
+      "Authenticate",
+      "SnapshotBefore",
+      "ApplyPolicy",
+      "Applied",
+      "SnapshotNodeEbs",
+      "SnapshotAfter",
+      "RecordRun",
+    ]);
+  });
+
+  test("leaves the pod alive under a deny-all policy of its own case", async () => {
+    const pod = await core.readNamespacedPod({ namespace: shop.namespace, name: victim.name });
+    const policy = await networking.readNamespacedNetworkPolicy({
+      namespace: shop.namespace,
+      name: `quarantine-${result.case.id}`,
+    });
+
+    expect(pod.metadata?.uid).toBe(victim.uid);
+    expect(pod.metadata?.labels?.[CASE_LABEL]).toBe(result.case.id);
+    expect(pod.metadata?.labels).not.toHaveProperty("app");
+    expect(policy.spec).toEqual({
+      podSelector: { matchLabels: { [CASE_LABEL]: result.case.id } },
+      policyTypes: ["Ingress", "Egress"],
+    });
+  });
+
+  test("lets the Deployment start a clean replacement", async () => {
+    const replicas = await waitFor({ what: "two checkout pods", limitMs: 20_000 }, async () => {
+      const { items } = await core.listNamespacedPod({
+        namespace: shop.namespace,
+        labelSelector: "app=checkout",
+      });
+      return items.length === 2 ? items : undefined;
+    });
+
+    expect(replicas.map(({ metadata }) => metadata?.uid)).not.toContain(victim.uid);
+  });
+
+  test("seals every artefact of the design, and it verifies", async () => {
+    expect(await artefactsOf(result.case.runId)).toEqual([
+      "after.json",
+      "alert.json",
+      "authentication.json",
+      "before.json",
+      "containment.json",
+      "manifest.json",
+      "node.json",
+      "plan.json",
+      "policy.json",
+      "volumes.json",
+    ]);
+    expect(await verify(result.case.runId)).toMatchObject({ verified: true, problems: [] });
+  });
+
+  test("keeps the raw message byte for byte, with its integers beyond 2^53", async () => {
+    const kept = await store.read<{ event: { detail: { body: string } } }>(
+      artefactKey(result.case.runId, "alert.json"),
+    );
+
+    expect(kept?.document.event.detail.body).toBe(alert.body);
+    expect(alert.body).toMatch(/"evt.time":\d{19}/);
+  });
+
+  test("acted as its role, in our groups and no other", async () => {
+    const kept = await store.read<{ identity: { username: string; groups: string[] } }>(
+      artefactKey(result.case.runId, "authentication.json"),
+    );
+
+    expect(kept?.document.identity.username).toContain(":assumed-role/");
+    expect(kept?.document.identity.groups.toSorted()).toEqual([
+      "containment-readers",
+      "containment-responders",
+      "system:authenticated",
+    ]);
+  });
+
+  test("snapshots the volumes of its node, tagged with the case", async () => {
+    const { Snapshots = [] } = await new EC2Client(aws).send(
+      new DescribeSnapshotsCommand({
+        Filters: [
+          { Name: "tag:CaseID", Values: [result.case.id] },
+          { Name: "tag:Reason", Values: ["Automated_Containment"] },
+        ],
+      }),
+    );
+    const kept = await store.read<{ volumeIds: string[]; notPreserved: unknown[] }>(
+      artefactKey(result.case.runId, "volumes.json"),
+    );
+
+    expect(Snapshots.length).toBeGreaterThan(0);
+    expect(Snapshots.map(({ VolumeId }) => VolumeId).toSorted()).toEqual(
+      kept?.document.volumeIds.toSorted(),
+    );
+    expect(kept?.document.notPreserved).toEqual([]);
+  });
+
+  test("is announced on the bus", async () => {
+    const announced = await waitFor({ what: "an announcement", limitMs: 20_000 }, async () => {
+      const { Messages = [] } = await sqs.send(
+        new ReceiveMessageCommand({ QueueUrl: announcements, WaitTimeSeconds: 1 }),
+      );
+      return Messages.find(({ Body }) => Body?.includes(result.case.id));
+    });
+
+    expect(JSON.parse(announced.Body ?? "")).toMatchObject({
+      source: "eks-containment",
+      detail: { verdict: "contained", case: result.case },
+    });
+  });
+
+  test("leaves no token in the state or in the evidence", async () => {
+    const objects = await store.inspect(runPrefix(result.case.runId));
+    const documents = await Promise.all(objects.map(({ key }) => store.read(key)));
+    const text = JSON.stringify([documents, execution.output, execution.input]);
+
+    expect(objects).toHaveLength(10);
+    expect(text).not.toMatch(/k8s-aws-v1|X-Amz-Signature|X-Amz-Security-Token/i);
+  });
+});

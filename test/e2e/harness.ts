@@ -1,0 +1,118 @@
+/** What every end-to-end test needs: the shared stage, a shop of its own, ways in and ways to look. */
+import { randomUUID } from "node:crypto";
+import { EventBridgeClient, PutEventsCommand } from "@aws-sdk/client-eventbridge";
+import { S3Client } from "@aws-sdk/client-s3";
+import { SQSClient } from "@aws-sdk/client-sqs";
+import {
+  CoreV1Api,
+  KubeConfig,
+  NetworkingV1Api,
+  RbacAuthorizationV1Api,
+} from "@kubernetes/client-node";
+import { inject } from "vitest";
+import { evidenceBucket } from "../../adapters/aws/evidence-bucket.ts";
+import { type ExecutionReport, executions as executionsOf } from "../../adapters/aws/executions.ts";
+import { bucketRunFolder } from "../../adapters/run-folder.ts";
+import { runPrefix } from "../../core/evidence/keys.ts";
+import type { RunResult } from "../../core/evidence/record-run.ts";
+import { type Verification, verifyRun } from "../../core/evidence/verify.ts";
+import { type AlertTarget, sendToQueue, terminalShellAlert } from "../../local/falco.ts";
+import { executionOf, followExecution } from "../../local/follow.ts";
+import { createShop, type ScenePod, type Shop } from "../../local/scene.ts";
+
+export const stage = inject("stage");
+export const { aws, deployment } = stage;
+
+const kubeconfig = new KubeConfig();
+kubeconfig.loadFromFile(stage.kubeconfig);
+export const core = kubeconfig.makeApiClient(CoreV1Api);
+export const networking = kubeconfig.makeApiClient(NetworkingV1Api);
+export const rbac = kubeconfig.makeApiClient(RbacAuthorizationV1Api);
+
+export const executions = executionsOf(deployment.stateMachineArn, aws);
+export const store = evidenceBucket(deployment.evidenceBucket, aws);
+export const s3 = new S3Client(aws);
+export const sqs = new SQSClient(aws);
+const events = new EventBridgeClient(aws);
+
+/** A shop in a namespace that no other test uses. */
+export function openShop(name: string): Promise<Shop> {
+  const namespace = `${name}-${randomUUID().slice(0, 8)}`;
+  return createShop({ aws, kubernetes: kubeconfig }, namespace);
+}
+
+/** The first checkout pod, the one that gets compromised. */
+export function victimOf(shop: Shop): ScenePod {
+  const [pod] = shop.checkout.pods;
+  if (!pod) throw new Error("the shop has no checkout pod");
+  return pod;
+}
+
+export interface SentAlert {
+  readonly id: string;
+  readonly body: string;
+}
+
+/** A Falco alert about a pod, sent into the queue as Falcosidekick does. */
+export async function raiseAlert(
+  namespace: string,
+  pod: ScenePod,
+  change: Partial<AlertTarget> = {},
+): Promise<SentAlert> {
+  const id = randomUUID();
+  const target: AlertTarget = { ...pod, namespace, pod: pod.name, ...change };
+  const body = await terminalShellAlert(target, BigInt(Date.now()) * 1_000_000n, id);
+  await sendBody(body);
+  return { id, body };
+}
+
+export function sendBody(body: string): Promise<void> {
+  return sendToQueue(sqs, deployment.alertQueueUrl, body);
+}
+
+/** A request by hand, put on the product's bus. Its reason finds its execution. */
+export async function request(detail: Readonly<Record<string, unknown>>, detailType: string) {
+  const reason = `request ${randomUUID()}`;
+  await events.send(
+    new PutEventsCommand({
+      Entries: [
+        {
+          EventBusName: deployment.busName,
+          Source: "demo.containment",
+          DetailType: detailType,
+          Detail: JSON.stringify({ reason, ...detail }),
+        },
+      ],
+    }),
+  );
+  return reason;
+}
+
+/** The end of the execution whose input holds `marker`. */
+export async function endOf(marker: string): Promise<ExecutionReport> {
+  return followExecution(await executionOf(marker, executions), executions);
+}
+
+export function resultOf({ status, output, error, cause }: ExecutionReport): RunResult {
+  if (status !== "SUCCEEDED") throw new Error(`${status}: ${error}: ${cause}`);
+  return output as RunResult;
+}
+
+export function verify(runId: string): Promise<Verification> {
+  return verifyRun(bucketRunFolder(`s3://${deployment.evidenceBucket}/${runPrefix(runId)}`, aws));
+}
+
+/** Names of a run's artefacts, sorted. */
+export async function artefactsOf(runId: string): Promise<readonly string[]> {
+  const inspected = await store.inspect(runPrefix(runId));
+  return inspected.map(({ key }) => key.slice(runPrefix(runId).length)).toSorted();
+}
+
+export async function stateNames(executionArn: string): Promise<readonly string[]> {
+  return (await executions.visits(executionArn)).map(({ name }) => name);
+}
+
+export async function policyNames(namespace: string): Promise<readonly string[]> {
+  const { items } = await networking.listNamespacedNetworkPolicy({ namespace });
+  return items.map(({ metadata }) => metadata?.name ?? "").toSorted();
+}

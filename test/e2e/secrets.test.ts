@@ -1,0 +1,81 @@
+import {
+  CloudWatchLogsClient,
+  paginateDescribeLogGroups,
+  paginateFilterLogEvents,
+} from "@aws-sdk/client-cloudwatch-logs";
+import { AuthorizationV1Api, KubeConfig } from "@kubernetes/client-node";
+import { expect, test } from "vitest";
+import { STATES } from "../../functions/contract.ts";
+import { aws, endOf, openShop, raiseAlert, resultOf, stage, victimOf } from "./harness.ts";
+
+const logs = new CloudWatchLogsClient(aws);
+
+/** Every line that the product's functions have logged, by function. */
+async function logLines(): Promise<ReadonlyMap<string, readonly string[]>> {
+  const lines = new Map<string, string[]>();
+  const prefix = "/aws/lambda/local-eks-containment-";
+  for await (const { logGroups = [] } of paginateDescribeLogGroups({ client: logs }, {})) {
+    for (const { logGroupName = "" } of logGroups.filter((g) =>
+      g.logGroupName?.startsWith(prefix),
+    )) {
+      const found: string[] = [];
+      const pages = paginateFilterLogEvents({ client: logs }, { logGroupName });
+      for await (const { events = [] } of pages) found.push(...events.map((e) => e.message ?? ""));
+      lines.set(logGroupName.slice(prefix.length), found);
+    }
+  }
+  return lines;
+}
+
+test("every line of a run's log names its case and execution, and none holds a token", async () => {
+  const shop = await openShop("logs");
+  const { id } = await raiseAlert(shop.namespace, victimOf(shop));
+  const result = resultOf(await endOf(id));
+
+  const lines = await logLines();
+
+  const ofTheRun = [...lines.values()].flat().filter((line) => line.includes(result.execution.arn));
+  const states = STATES.filter((state) => state !== "RecordIgnored");
+  for (const state of states) {
+    expect(
+      ofTheRun.filter((line) => line.includes(`${state} ends`)),
+      state,
+    ).toHaveLength(1);
+  }
+  const knowTheCase = ofTheRun.filter((line) => !/"state":"(Triage|OpenCase)"/.test(line));
+  for (const line of knowTheCase) expect(line).toContain(`"case":"${result.case.id}"`);
+  expect([...lines.values()].flat().join("\n")).not.toMatch(
+    /k8s-aws-v1\.|X-Amz-Signature|X-Amz-Security-Token|Bearer /i,
+  );
+});
+
+test.each([
+  ["containment-readers", "get", "pods", true],
+  ["containment-readers", "patch", "pods", false],
+  ["containment-readers", "get", "secrets", false],
+  ["containment-responders", "patch", "pods", true],
+  ["containment-responders", "delete", "pods", false],
+  ["containment-responders", "create", "pods/exec", false],
+  ["system:authenticated", "get", "pods", false],
+])("for the real authorizer, %s may %s %s: %s", async (group, verb, resource, allowed) => {
+  const kubeconfig = new KubeConfig();
+  kubeconfig.loadFromFile(stage.kubeconfig);
+  const [name, subresource] = resource.split("/");
+
+  const { status } = await kubeconfig.makeApiClient(AuthorizationV1Api).createSubjectAccessReview({
+    body: {
+      spec: {
+        user: "somebody",
+        groups: [group],
+        resourceAttributes: {
+          namespace: "payments",
+          verb,
+          ...(name && { resource: name }),
+          ...(subresource && { subresource }),
+        },
+      },
+    },
+  });
+
+  expect(status?.allowed).toBe(allowed);
+});

@@ -1,0 +1,30 @@
+import { defineConfig } from "vitest/config";
+
+const everywhere = ["**/node_modules/**", ".sst/**", ".cache/**"];
+
+export default defineConfig({
+  test: {
+    reporters: ["default", "./test/count-reporter.ts"],
+    projects: [
+      {
+        test: {
+          name: "unit",
+          include: ["**/*.test.ts"],
+          exclude: [...everywhere, "test/e2e/**"],
+          testTimeout: 30_000,
+        },
+      },
+      {
+        test: {
+          name: "e2e",
+          include: ["test/e2e/**/*.test.ts"],
+          exclude: everywhere,
+          globalSetup: "test/e2e/setup.ts",
+          // One stage serves all files, and one of them takes its API server away.
+          fileParallelism: false,
+          testTimeout: 120_000,
+        },
+      },
+    ],
+  },
+});
