@@ -1,5 +1,6 @@
 import * as z from "zod";
 import { MODES, SEVERITIES } from "../core/alert/alert.ts";
+import type { ClusterIdentity } from "../core/alert/reading.ts";
 import type { ResponseSettings } from "../core/alert/triage.ts";
 
 /** The one place that reads the environment which the stacks give to the functions. */
@@ -15,8 +16,12 @@ export const evidenceBucket = (): string => required("EVIDENCE_BUCKET");
 export const eventBus = (): string => required("EVENT_BUS_NAME");
 export const productVersion = (): string => required("PRODUCT_VERSION");
 
+export const cluster = (): ClusterIdentity => ({
+  name: required("CLUSTER_NAME"),
+  arn: required("CLUSTER_ARN"),
+});
+
 const Settings = z.object({
-  cluster: z.string(),
   mode: z.enum(MODES),
   minimumSeverity: z.enum(SEVERITIES),
   protectedNamespaces: z.array(z.string()),

@@ -13,7 +13,7 @@ export function localRunFolder(folder: string): RunFolder {
   return {
     async list() {
       const names = await readdir(folder, { recursive: true });
-      return names.map((name) => ({ name, versionId: null }));
+      return names.map((name) => ({ name, versionId: null, versions: 1 }));
     },
     read: (name) => readFile(join(folder, name)),
   };
@@ -27,14 +27,18 @@ export function bucketRunFolder(url: string, config: S3ClientConfig): RunFolder 
   return {
     async list() {
       // A run has about ten objects: one page of a thousand versions holds them all.
-      const { Versions = [], IsTruncated } = await s3.send(
-        new ListObjectVersionsCommand({ Bucket: bucket, Prefix: prefix }),
-      );
+      const {
+        Versions = [],
+        DeleteMarkers = [],
+        IsTruncated,
+      } = await s3.send(new ListObjectVersionsCommand({ Bucket: bucket, Prefix: prefix }));
       if (IsTruncated) throw new Error(`${url} holds over a thousand versions: this is not a run`);
+      const byKey = Map.groupBy([...Versions, ...DeleteMarkers], ({ Key = "" }) => Key);
       return Versions.filter(({ IsLatest }) => IsLatest === true).map(
         ({ Key = "", VersionId = "null" }) => ({
           name: Key.slice(prefix.length),
           versionId: VersionId,
+          versions: byKey.get(Key)?.length ?? 0,
         }),
       );
     },

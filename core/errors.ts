@@ -14,6 +14,7 @@ export const TRANSIENT_ERRORS = [
   "EvidenceUnavailable",
   "AwsUnavailable",
   "AwsThrottled",
+  "TargetNotSettled",
 ] as const;
 
 export const PERMANENT_ERRORS = [
@@ -26,6 +27,7 @@ export const PERMANENT_ERRORS = [
   "EvidenceDenied",
   "EvidenceAltered",
   "AwsDenied",
+  "SnapshotRefused",
 ] as const;
 
 export type TransientErrorName = (typeof TRANSIENT_ERRORS)[number];

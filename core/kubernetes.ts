@@ -10,6 +10,8 @@ export interface ObjectMeta {
   readonly resourceVersion?: string;
   readonly labels?: Labels;
   readonly annotations?: Labels;
+  /** RFC 3339 in UTC, whole seconds. */
+  readonly creationTimestamp?: string;
   readonly ownerReferences?: readonly { kind: string; name: string; uid: string }[];
 }
 

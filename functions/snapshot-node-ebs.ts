@@ -6,8 +6,17 @@ import { state } from "./state.ts";
 
 const ports = { volumes: volumes(), store: evidenceStore(), now };
 
-const Input = z.object({ case: Case, target: Target, mode: Mode, cluster: Cluster });
+const Input = z.object({
+  case: Case,
+  target: Target,
+  mode: Mode,
+  cluster: Cluster,
+  applied: z.object({ uid: z.string() }),
+});
 
 export const handler = state("SnapshotNodeEbs", Input, (input) =>
-  snapshotNodeEbs(input, { ...ports, kubernetes: connect(input.cluster) }),
+  snapshotNodeEbs(
+    { ...input, uid: input.applied.uid },
+    { ...ports, kubernetes: connect(input.cluster) },
+  ),
 );

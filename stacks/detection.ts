@@ -29,7 +29,7 @@ export function detection({ stack }: StackContext) {
   });
   alerts.grantConsumeMessages(pipeRole);
   bus.grantPutEventsTo(pipeRole);
-  new pipes.CfnPipe(stack, "AlertsToBus", {
+  const pipe = new pipes.CfnPipe(stack, "AlertsToBus", {
     roleArn: pipeRole.roleArn,
     source: alerts.queueArn,
     sourceParameters: { sqsQueueParameters: { batchSize: 1 } }, // one bad alert holds up no other
@@ -40,6 +40,8 @@ export function detection({ stack }: StackContext) {
       eventBridgeEventBusParameters: { source: "falco", detailType: "Falco Alert" },
     },
   });
+
+  pipe.node.addDependency(pipeRole); // with its policy: Pipes tries its rights when it is created
 
   const start = new targets.SfnStateMachine(machine, {
     // After 24 hours of retries an event would be lost. By ARN: the queue's own stack admits rules.

@@ -1,4 +1,5 @@
 import { Duration, RemovalPolicy } from "aws-cdk-lib";
+import * as iam from "aws-cdk-lib/aws-iam";
 import * as s3 from "aws-cdk-lib/aws-s3";
 import type { StackContext } from "sst/constructs";
 import { settingsFor } from "../stages.ts";
@@ -19,6 +20,16 @@ export function evidence({ stack, app }: StackContext) {
     blockPublicAccess: s3.BlockPublicAccess.BLOCK_ALL,
     removalPolicy: RemovalPolicy.RETAIN, // evidence outlives the stage that took it
   });
+  // Object Lock keeps versions, but lets a new one be put on top: only conditional writes may pass.
+  bucket.addToResourcePolicy(
+    new iam.PolicyStatement({
+      effect: iam.Effect.DENY,
+      principals: [new iam.AnyPrincipal()],
+      actions: ["s3:PutObject"],
+      resources: [bucket.arnForObjects("*")],
+      conditions: { Null: { "s3:if-none-match": "true" } },
+    }),
+  );
   stack.addOutputs({ EvidenceBucket: bucket.bucketName });
   return { bucket };
 }

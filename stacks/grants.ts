@@ -5,6 +5,7 @@ interface Resources {
   readonly bucketArn: string;
   readonly busArn: string;
   readonly clusterArn: string;
+  readonly partition: string;
   readonly account: string;
   readonly region: string;
 }
@@ -14,41 +15,47 @@ interface Resources {
  * that the function owns and read where it goes on from; nobody may delete any of it.
  */
 export function grantsOf(state: StateName, resources: Resources): readonly PolicyStatement[] {
-  const { bucketArn, busArn, clusterArn, account, region } = resources;
-  const writes = (...keys: string[]) =>
-    allow(["s3:PutObject", "s3:GetObject"], ...keys.map((key) => `${bucketArn}/${key}`));
-  const reads = (...keys: string[]) =>
-    allow(["s3:GetObject"], ...keys.map((key) => `${bucketArn}/${key}`));
+  const { bucketArn, busArn, clusterArn, partition, account, region } = resources;
+  const objects = (keys: readonly string[]) => keys.map((key) => `${bucketArn}/${key}`);
+  const reads = (...keys: string[]) => allow(["s3:GetObject"], ...objects(keys));
+  const writes = (...keys: string[]) => allow(["s3:PutObject", "s3:GetObject"], ...objects(keys));
   // Without it S3 answers 403 instead of 404 to a key that is not there.
   const seesAbsence = allow(["s3:ListBucket"], bucketArn);
+  const ec2 = (owner: string, resource: string) =>
+    `arn:${partition}:ec2:${region}:${owner}:${resource}/*`;
 
   switch (state) {
     case "Triage":
       return [];
     case "RecordIgnored":
-      return [writes("ignored/*")];
+      return [writes("ignored/*"), seesAbsence];
     case "OpenCase":
-      return [writes("open/*", "cases/*", "runs/*/alert.json")];
+      return [writes("open/*", "cases/*", "runs/*/alert.json"), seesAbsence];
     case "Authenticate":
-      return [writes("runs/*/authentication.json"), allow(["eks:DescribeCluster"], clusterArn)];
+      return [
+        writes("runs/*/authentication.json"),
+        seesAbsence,
+        allow(["eks:DescribeCluster"], clusterArn),
+      ];
     case "SnapshotBefore":
-      return [writes("runs/*/before.json")];
+      return [writes("runs/*/before.json"), seesAbsence];
     case "ApplyPolicy":
       return [writes("runs/*/plan.json", "runs/*/policy.json"), seesAbsence];
     case "SnapshotNodeEbs":
       return [
         writes("runs/*/node.json", "runs/*/volumes.json"),
+        seesAbsence,
         // EC2's describe actions know no resource.
         allow(["ec2:DescribeInstances", "ec2:DescribeSnapshots"], "*"),
         allow(
           ["ec2:CreateSnapshot", "ec2:CreateSnapshots"],
-          `arn:aws:ec2:${region}:${account}:instance/*`,
-          `arn:aws:ec2:${region}:${account}:volume/*`,
-          `arn:aws:ec2:${region}::snapshot/*`,
+          ec2(account, "instance"),
+          ec2(account, "volume"),
+          ec2("", "snapshot"), // a snapshot that is being made has no owner yet
         ),
         new PolicyStatement({
           actions: ["ec2:CreateTags"],
-          resources: [`arn:aws:ec2:${region}::snapshot/*`],
+          resources: [ec2("", "snapshot")],
           // Tags only what it is just creating.
           conditions: {
             StringEquals: { "ec2:CreateAction": ["CreateSnapshot", "CreateSnapshots"] },

@@ -12,9 +12,9 @@ import { cluster, type KubernetesGroup } from "./cluster.ts";
 import { evidence } from "./evidence.ts";
 import { grantsOf } from "./grants.ts";
 
-/** Seconds that a function may run; a little less than its state's own limit in the workflow. */
-const TIMEOUT_SECONDS: Partial<Record<StateName, number>> = { SnapshotNodeEbs: 140, RecordRun: 60 };
-const DEFAULT_TIMEOUT_SECONDS = 14;
+/** Seconds that a function may run: at least five less than its state waits, for a cold start. */
+const TIMEOUT_SECONDS: Partial<Record<StateName, number>> = { SnapshotNodeEbs: 140, RecordRun: 55 };
+const DEFAULT_TIMEOUT_SECONDS = 10;
 
 /** Which functions talk to the cluster, and as members of which groups. */
 const KUBERNETES_GROUPS: Partial<Record<StateName, readonly KubernetesGroup[]>> = {
@@ -68,13 +68,15 @@ export function playbook({ stack, app }: StackContext) {
       logGroup: new logs.LogGroup(stack, `${state}Logs`, {
         logGroupName: `/aws/lambda/${functionName}`,
         retention: logs.RetentionDays.ONE_YEAR,
-        removalPolicy: RemovalPolicy.RETAIN,
+        removalPolicy: RemovalPolicy.DESTROY, // the name must be free for the next deployment
       }),
       environment: {
         EVIDENCE_BUCKET: bucket.bucketName,
         EVENT_BUS_NAME: bus.eventBusName,
         PRODUCT_VERSION: productVersion(),
-        RESPONSE_SETTINGS: JSON.stringify({ cluster: clusterName, ...settings.response }),
+        CLUSTER_NAME: clusterName,
+        CLUSTER_ARN: clusterArn,
+        RESPONSE_SETTINGS: JSON.stringify(settings.response),
       },
       ...placement,
     });
@@ -82,6 +84,7 @@ export function playbook({ stack, app }: StackContext) {
       bucketArn: bucket.bucketArn,
       busArn: bus.eventBusArn,
       clusterArn,
+      partition: stack.partition,
       account: stack.account,
       region: stack.region,
     })) {

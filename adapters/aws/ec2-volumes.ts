@@ -8,6 +8,7 @@ import {
   paginateDescribeSnapshots,
   type TagSpecification,
 } from "@aws-sdk/client-ec2";
+import { PermanentError, TransientError } from "../../core/errors.ts";
 import {
   CASE_TAG,
   type Snapshot,
@@ -18,7 +19,9 @@ import { translate } from "./errors.ts";
 
 /** EBS volumes and their snapshots, through EC2. */
 export function ec2Volumes(config: EC2ClientConfig): Volumes {
-  const ec2 = new EC2Client(config);
+  // One attempt: a second CreateSnapshot after a lost answer would make a second snapshot. The
+  // workflow tries again, and looks first for what there is.
+  const ec2 = new EC2Client({ ...config, maxAttempts: 1 });
   const client = { client: ec2 };
   return {
     async attachedTo(instanceIds) {
@@ -53,7 +56,7 @@ export function ec2Volumes(config: EC2ClientConfig): Volumes {
         );
         return Snapshots.map(toSnapshot);
       } catch (error) {
-        throw translate(error, `snapshot the volumes of instance ${instanceId}`);
+        throw refusal(translate(error, `snapshot the volumes of instance ${instanceId}`));
       }
     },
 
@@ -68,10 +71,17 @@ export function ec2Volumes(config: EC2ClientConfig): Volumes {
         );
         return toSnapshot(snapshot);
       } catch (error) {
-        throw translate(error, `snapshot volume ${volumeId}`);
+        throw refusal(translate(error, `snapshot volume ${volumeId}`));
       }
     },
   };
+}
+
+/** What is neither throttled nor denied nor unavailable, EC2 will not do however often it is asked. */
+function refusal(error: unknown): unknown {
+  if (error instanceof TransientError || error instanceof PermanentError) return error;
+  const message = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
+  return new PermanentError("SnapshotRefused", message, { cause: error });
 }
 
 async function collect<Page, Item>(

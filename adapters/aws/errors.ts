@@ -1,6 +1,6 @@
 import { PermanentError, TransientError } from "../../core/errors.ts";
 
-const THROTTLED = /Throttl|TooManyRequests|RequestLimitExceeded|SlowDown|PerVolumeRateExceeded/;
+const THROTTLED = /Throttl|TooManyRequests|LimitExceeded|SlowDown|PerVolumeRateExceeded/;
 const DENIED = /AccessDenied|UnauthorizedOperation|Forbidden|NotAuthorized|InvalidClientTokenId/;
 
 interface SdkError extends Error {

@@ -20,8 +20,9 @@ import {
 import { kindOf } from "./errors.ts";
 
 /**
- * Evidence in an S3 bucket with versioning and Object Lock. Conditional writes (`If-None-Match: *`)
- * make overwriting impossible, and S3 checks the SHA-256 of what it receives before it answers.
+ * Evidence in an S3 bucket with versioning and Object Lock. Every write is conditional
+ * (`If-None-Match: *`), which the bucket's policy demands of everybody, and S3 checks the SHA-256 of
+ * what it receives before it answers.
  */
 export function evidenceBucket(bucket: string, config: S3ClientConfig): EvidenceStore {
   const s3 = new S3Client(config);

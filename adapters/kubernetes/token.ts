@@ -22,7 +22,8 @@ export async function eksToken(input: {
   readonly now: Date;
 }): Promise<string> {
   const { cluster, region, credentials, now } = input;
-  const hostname = `sts.${region}.amazonaws.com`;
+  const suffix = region.startsWith("cn-") ? "amazonaws.com.cn" : "amazonaws.com";
+  const hostname = `sts.${region}.${suffix}`;
   const signer = new SignatureV4({ service: "sts", region, credentials, sha256: Sha256 });
   const { query = {} } = await signer.presign(
     {

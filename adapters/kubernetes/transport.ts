@@ -96,7 +96,8 @@ function parse(text: string): unknown {
 }
 
 function unavailable(what: string, error: Error): TransientError {
-  const why = error.name === "TimeoutError" ? `no answer within ${TIMEOUT_MS} ms` : error.message;
+  const timedOut = error.cause instanceof Error && error.cause.name === "TimeoutError";
+  const why = timedOut ? `no answer within ${TIMEOUT_MS} ms` : error.message;
   return new TransientError("KubernetesUnavailable", `${what}: ${why}`, { cause: error });
 }
 

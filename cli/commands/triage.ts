@@ -1,7 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { buffer } from "node:stream/consumers";
 import { readText } from "../../core/alert/read-event.ts";
-import { type Reading, unreadable } from "../../core/alert/reading.ts";
+import { unreadable } from "../../core/alert/reading.ts";
 import { triage as decide, type Triage } from "../../core/alert/triage.ts";
 import { STAGE_NAMES, settingsFor } from "../../stages.ts";
 
@@ -45,15 +45,17 @@ interface Answer {
 
 function answer(bytes: Uint8Array, stage: string): Answer {
   const { cluster, response } = settingsFor(stage);
-  const settings = { cluster: cluster.name, ...response };
-  return toAnswer(decide(read(bytes, cluster.name), settings), stage);
+  const text = decode(bytes);
+  const identity = { name: cluster.name, arn: null };
+  const reading = text === null ? unreadable("not UTF-8") : readText(text, identity);
+  return toAnswer(decide(reading, response), stage);
 }
 
-function read(bytes: Uint8Array, cluster: string): Reading {
+function decode(bytes: Uint8Array): string | null {
   try {
-    return readText(new TextDecoder("utf-8", { fatal: true }).decode(bytes), cluster);
+    return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
   } catch {
-    return unreadable("not UTF-8");
+    return null;
   }
 }
 

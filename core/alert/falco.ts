@@ -1,28 +1,36 @@
 import * as z from "zod";
 import { isNamespaceName, isPodName, type PodTarget } from "../target/target.ts";
 import type { Alert, Severity } from "./alert.ts";
-import { quote, type Reading, refused, unreadable, utcTime } from "./reading.ts";
+import {
+  type ClusterIdentity,
+  MAX_TEXT_LENGTH,
+  quote,
+  type Reading,
+  refused,
+  unreadable,
+  utcTime,
+} from "./reading.ts";
 
 /** Falco's eight priorities, as Falcosidekick prints them, and what they mean to us. */
-const SEVERITY_OF: Readonly<Record<string, Severity>> = {
-  Emergency: "critical",
-  Alert: "critical",
-  Critical: "critical",
-  Error: "high",
-  Warning: "medium",
-  Notice: "low",
-  Informational: "informational",
-  Debug: "informational",
-};
+const SEVERITY_OF: ReadonlyMap<string, Severity> = new Map([
+  ["Emergency", "critical"],
+  ["Alert", "critical"],
+  ["Critical", "critical"],
+  ["Error", "high"],
+  ["Warning", "medium"],
+  ["Notice", "low"],
+  ["Informational", "informational"],
+  ["Debug", "informational"],
+]);
 
 /**
  * The body that Falcosidekick puts on its SQS output (captured from 2.34). `time` is used for the
  * clock because `evt.time` is in nanoseconds beyond 2^53.
  */
 const FalcoBody = z.object({
-  uuid: z.string().min(1),
+  uuid: z.string().min(1).max(MAX_TEXT_LENGTH),
   priority: z.string(),
-  rule: z.string().min(1),
+  rule: z.string().min(1).max(MAX_TEXT_LENGTH),
   time: z.string(),
   output_fields: z.record(z.string(), z.unknown()),
   source: z.string(),
@@ -33,15 +41,26 @@ const ABSENT = new Set(["", "<NA>", "<no value>", "null"]);
 
 type Fields = Readonly<Record<string, unknown>>;
 
+/** The fields that say what the target is. Each is text, or absent. */
+const NAMING_FIELDS = [
+  "cluster",
+  "container.id",
+  "k8s.ns.name",
+  "k8s.pod.name",
+  "ka.target.resource",
+  "ka.target.namespace",
+  "ka.resp.name",
+];
+
 /** Reads one Falco alert; `cluster` is the cluster whose queue it arrived on. */
-export function readFalco(body: unknown, cluster: string): Reading {
+export function readFalco(body: unknown, { name: cluster }: ClusterIdentity): Reading {
   const parsed = FalcoBody.safeParse(body);
   if (!parsed.success) {
     const issue = parsed.error.issues[0];
     return unreadable(`not a Falco alert: ${issue?.path.join(".")}: ${issue?.message}`);
   }
   const { uuid, priority, rule, time, output_fields: fields, source } = parsed.data;
-  const severity = SEVERITY_OF[priority];
+  const severity = SEVERITY_OF.get(priority);
   if (severity === undefined) return unreadable(`unknown Falco priority ${quote(priority)}`);
   const detectedAt = utcTime(time);
   if (detectedAt === null) return unreadable(`time ${quote(time)} is not a time`);
@@ -50,6 +69,8 @@ export function readFalco(body: unknown, cluster: string): Reading {
   if (rule === "Test rule" || source === "internal") {
     return refused("a test message of Falco or Falcosidekick, not a detection", alert);
   }
+  const odd = NAMING_FIELDS.find((each) => !["string", "undefined"].includes(typeOf(fields[each])));
+  if (odd !== undefined) return refused(`${odd} is not text: the alert names no target`, alert);
   const namedCluster = field(fields, "cluster");
   if (namedCluster !== null && namedCluster !== cluster) {
     return refused(
@@ -62,6 +83,9 @@ export function readFalco(body: unknown, cluster: string): Reading {
   const { namespace, name, containerId } = names;
   if (!isNamespaceName(namespace)) {
     return refused(`namespace ${quote(namespace)} is not a DNS label`, alert);
+  }
+  if (containerId !== null && !/^[0-9a-f]{12,64}$/.test(containerId)) {
+    return refused(`container id ${quote(containerId)} is none`, alert);
   }
   if (!isPodName(name)) return refused(`pod name ${quote(name)} is not a DNS subdomain`, alert);
   const target: PodTarget = { cluster, namespace, kind: "pod", name, uid: null, containerId };
@@ -99,4 +123,9 @@ function auditedPod(fields: Fields): PodNames {
 function field(fields: Fields, name: string): string | null {
   const value = fields[name];
   return typeof value === "string" && !ABSENT.has(value) ? value : null;
+}
+
+/** Null and absent are the same to Falco. */
+function typeOf(value: unknown): string {
+  return value === null ? "undefined" : typeof value;
 }

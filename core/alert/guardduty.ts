@@ -1,7 +1,15 @@
 import * as z from "zod";
-import { isNamespaceName, isPodName, type PodTarget } from "../target/target.ts";
+import { isNamespaceName, isPodName, isUid, type PodTarget } from "../target/target.ts";
 import type { Alert, Severity } from "./alert.ts";
-import { quote, type Reading, refused, unreadable, utcTime } from "./reading.ts";
+import {
+  type ClusterIdentity,
+  MAX_TEXT_LENGTH,
+  quote,
+  type Reading,
+  refused,
+  unreadable,
+  utcTime,
+} from "./reading.ts";
 
 const Workload = z.object({
   name: z.string(),
@@ -12,12 +20,12 @@ const Workload = z.object({
 
 /** The parts of a GuardDuty finding that decide; `kubernetesWorkloadDetails` is null at times. */
 const Finding = z.object({
-  id: z.string().min(1),
-  type: z.string().min(1),
+  id: z.string().min(1).max(MAX_TEXT_LENGTH),
+  type: z.string().min(1).max(MAX_TEXT_LENGTH),
   severity: z.number(),
   createdAt: z.string(),
   resource: z.object({
-    eksClusterDetails: z.object({ name: z.string() }).nullish(),
+    eksClusterDetails: z.object({ name: z.string(), arn: z.string().nullish() }).nullish(),
     kubernetesDetails: z.object({ kubernetesWorkloadDetails: Workload.nullish() }).nullish(),
   }),
   service: z.object({
@@ -36,7 +44,7 @@ function severityOf(score: number): Severity {
 }
 
 /** Reads one finding, bare or out of its event; `cluster` is the one that this stage contains in. */
-export function readGuardDuty(finding: unknown, cluster: string): Reading {
+export function readGuardDuty(finding: unknown, cluster: ClusterIdentity): Reading {
   const parsed = Finding.safeParse(finding);
   if (!parsed.success) {
     const issue = parsed.error.issues[0];
@@ -54,10 +62,13 @@ export function readGuardDuty(finding: unknown, cluster: string): Reading {
     detectedAt,
   };
   if (isSample(service.additionalInfo)) return refused("a sample finding", alert);
-  const named = resource.eksClusterDetails?.name;
-  if (named === undefined) return refused("the finding names no EKS cluster", alert);
-  if (named !== cluster) {
-    return refused(`unknown cluster ${quote(named)}: this stage contains in ${cluster}`, alert);
+  const named = resource.eksClusterDetails;
+  if (!named) return refused("the finding names no EKS cluster", alert);
+  // An administrator account hears of its members' clusters, which may bear the same name.
+  const elsewhere = cluster.arn !== null && named.arn ? named.arn !== cluster.arn : false;
+  if (named.name !== cluster.name || elsewhere) {
+    const which = quote(named.arn ?? named.name);
+    return refused(`unknown cluster ${which}: this stage contains in ${cluster.name}`, alert);
   }
   const workload = resource.kubernetesDetails?.kubernetesWorkloadDetails;
   if (!workload?.namespace || !workload.name) {
@@ -72,8 +83,11 @@ export function readGuardDuty(finding: unknown, cluster: string): Reading {
   if (!isPodName(workload.name)) {
     return refused(`pod name ${quote(workload.name)} is not a DNS subdomain`, alert);
   }
+  if (workload.uid && !isUid(workload.uid)) {
+    return refused(`uid ${quote(workload.uid)} is none`, alert);
+  }
   const target: PodTarget = {
-    cluster,
+    cluster: cluster.name,
     namespace: workload.namespace,
     kind: "pod",
     name: workload.name,

@@ -1,7 +1,15 @@
 import * as z from "zod";
-import { isNamespaceName, isPodName, type Target } from "../target/target.ts";
+import { isNamespaceName, isPodName, isUid, type Target } from "../target/target.ts";
 import { type Alert, MODES, type Mode } from "./alert.ts";
-import { quote, type Reading, refused, unreadable, utcTime } from "./reading.ts";
+import {
+  type ClusterIdentity,
+  MAX_TEXT_LENGTH,
+  quote,
+  type Reading,
+  refused,
+  unreadable,
+  utcTime,
+} from "./reading.ts";
 
 /** The event source of requests made by hand, and the two things that can be asked for. */
 export const MANUAL_SOURCE = "demo.containment";
@@ -13,8 +21,8 @@ export const MANUAL_DETAIL_TYPES = {
 const Request = z.object({
   namespace: z.unknown().optional(),
   pod: z.unknown().optional(),
-  uid: z.string().nullish(),
-  cluster: z.string().nullish(),
+  uid: z.unknown().optional(),
+  cluster: z.unknown().optional(),
   reason: z.unknown().optional(),
   mode: z.unknown().optional(),
 });
@@ -26,7 +34,7 @@ const Request = z.object({
 export function readManual(
   event: { readonly id: string; readonly detailType: string; readonly time: string },
   detail: unknown,
-  cluster: string,
+  { name: cluster }: ClusterIdentity,
 ): Reading {
   const parsed = Request.safeParse(detail);
   if (!parsed.success) return unreadable("the request's detail is not an object");
@@ -36,11 +44,11 @@ export function readManual(
   const alert: Alert = {
     source: "manual",
     id: event.id,
-    rule: typeof reason === "string" && reason.trim() !== "" ? reason.trim() : event.detailType,
+    rule: isReason(reason) ? reason.trim() : event.detailType,
     severity: "critical",
     detectedAt,
   };
-  if (named && named !== cluster) {
+  if (named !== undefined && named !== null && named !== cluster) {
     return refused(`unknown cluster ${quote(named)}: this stage contains in ${cluster}`, alert);
   }
   if (!isMode(mode)) {
@@ -49,8 +57,11 @@ export function readManual(
       alert,
     );
   }
-  if (typeof reason !== "string" || reason.trim() === "") {
-    return refused("a request made by hand needs a reason", alert);
+  if (!isReason(reason)) {
+    return refused(`a request by hand needs a reason of 1 to ${MAX_TEXT_LENGTH} characters`, alert);
+  }
+  if (uid !== undefined && uid !== null && !(typeof uid === "string" && isUid(uid))) {
+    return refused(`uid ${quote(uid)} is none`, alert);
   }
   if (typeof namespace !== "string" || !isNamespaceName(namespace)) {
     return refused(`namespace ${quote(namespace ?? null)} is not a DNS label`, alert);
@@ -69,6 +80,8 @@ function targetOf(
 ): Target | string {
   switch (detailType) {
     case MANUAL_DETAIL_TYPES.namespace:
+      // Whoever names a pod does not mean everything around it.
+      if (pod !== undefined && pod !== null) return "a namespace was asked for, and a pod named";
       return { cluster, namespace, kind: "namespace", name: namespace, uid };
     case MANUAL_DETAIL_TYPES.pod:
       if (typeof pod !== "string" || !isPodName(pod)) {
@@ -78,6 +91,10 @@ function targetOf(
     default:
       return `unknown request ${quote(detailType)}`;
   }
+}
+
+function isReason(value: unknown): value is string {
+  return typeof value === "string" && value.trim() !== "" && value.length <= MAX_TEXT_LENGTH;
 }
 
 function isMode(value: unknown): value is Mode {

@@ -4,6 +4,8 @@ import { readEvent, readText } from "./read-event.ts";
 import type { Reading } from "./reading.ts";
 
 const CLUSTER = "prod-eks-1";
+const ARN = `arn:aws:eks:us-east-1:111122223333:cluster/${CLUSTER}`;
+const IDENTITY = { name: CLUSTER, arn: ARN };
 
 /** Falcosidekick's body for a system call, with fields replaced. */
 function falcoBody(fields: Record<string, unknown> = {}, top: Record<string, unknown> = {}) {
@@ -41,6 +43,7 @@ function auditBody(fields: Record<string, unknown> = {}) {
 }
 
 function finding(change: {
+  arn?: string;
   workload?: unknown;
   cluster?: string | null;
   additionalInfo?: unknown;
@@ -51,7 +54,10 @@ function finding(change: {
     severity: 8,
     createdAt: "2026-09-29T13:44:05Z",
     resource: {
-      eksClusterDetails: change.cluster === null ? null : { name: change.cluster ?? CLUSTER },
+      eksClusterDetails:
+        change.cluster === null
+          ? null
+          : { name: change.cluster ?? CLUSTER, arn: change.arn ?? ARN },
       kubernetesDetails: {
         kubernetesWorkloadDetails:
           "workload" in change
@@ -73,11 +79,17 @@ function request(detail: Record<string, unknown>, detailType = "NamespaceContain
   };
 }
 
+function nested(depth: number): unknown {
+  let value: unknown = {};
+  for (let level = 0; level < depth; level += 1) value = { value };
+  return value;
+}
+
 const reasonOf = (reading: Reading) => (reading.kind === "detection" ? "" : reading.reason);
 
 describe("a Falco alert", () => {
   test("names the pod, its container and the time that the sensor saw it", () => {
-    const reading = readEvent(falcoBody(), CLUSTER);
+    const reading = readEvent(falcoBody(), IDENTITY);
 
     expect(reading).toEqual({
       kind: "detection",
@@ -102,7 +114,7 @@ describe("a Falco alert", () => {
   });
 
   test("of the audit plugin names the pod that was asked for, and no container", () => {
-    const reading = readEvent(auditBody(), CLUSTER);
+    const reading = readEvent(auditBody(), IDENTITY);
 
     expect(reading).toMatchObject({
       detection: { target: { namespace: "payments", name: "priv-shell", containerId: null } },
@@ -122,11 +134,26 @@ describe("a Falco alert", () => {
       detail: { messageId: "m-1", body },
     };
 
-    expect(readEvent(event, CLUSTER).kind).toBe("detection");
+    expect(readEvent(event, IDENTITY).kind).toBe("detection");
+  });
+
+  test.each([
+    ["a request by hand", request({ namespace: "payments", reason: "r", mode: "containment" })],
+    ["a finding", finding({})],
+  ])("is all that the queue may carry: %s in it is unreadable", (_, smuggled) => {
+    const event = {
+      id: "event-1",
+      source: "falco",
+      "detail-type": "Falco Alert",
+      time: "2026-09-29T13:44:05Z",
+      detail: { messageId: "m-1", body: JSON.stringify(smuggled) },
+    };
+
+    expect(readEvent(event, IDENTITY).kind).toBe("unreadable");
   });
 
   test("of 22 KB is read like any other", () => {
-    expect(readEvent(falcoBody({ "proc.cmdline": "x".repeat(22_000) }), CLUSTER).kind).toBe(
+    expect(readEvent(falcoBody({ "proc.cmdline": "x".repeat(22_000) }), IDENTITY).kind).toBe(
       "detection",
     );
   });
@@ -142,11 +169,14 @@ describe("a Falco alert", () => {
     ["a traversal", falcoBody({ "k8s.ns.name": "a/../kube-system" }), "is not a DNS label"],
     ["a pod with a slash", falcoBody({ "k8s.pod.name": "a/b" }), "is not a DNS subdomain"],
     ["an upper-case namespace", falcoBody({ "k8s.ns.name": "Payments" }), "is not a DNS label"],
-    ["an array for a name", falcoBody({ "k8s.pod.name": ["a"] }), "k8s.pod.name is missing"],
+    ["an array for a name", falcoBody({ "k8s.pod.name": ["a"] }), "k8s.pod.name is not text"],
+    ["a number for a container", falcoBody({ "container.id": 123456789012 }), "is not text"],
+    ["a list of clusters", falcoBody({ cluster: ["other"] }), "cluster is not text"],
+    ["a container id that is none", falcoBody({ "container.id": "../x" }), "container id"],
     ["an audited secret", auditBody({ "ka.target.resource": "secrets" }), "only pods"],
     ["an audited nobody", auditBody({ "ka.resp.name": null }), "ka.resp.name is missing"],
   ])("with %s is refused with the reason", (_, body, reason) => {
-    const reading = readEvent(body, CLUSTER);
+    const reading = readEvent(body, IDENTITY);
 
     expect(reading.kind).toBe("refused");
     expect(reasonOf(reading)).toContain(reason);
@@ -154,11 +184,14 @@ describe("a Falco alert", () => {
 
   test.each([
     ["an unknown priority", falcoBody({}, { priority: "Bad" }), "unknown Falco priority"],
+    ["a priority of every object", falcoBody({}, { priority: "constructor" }), "unknown Falco"],
+    ["a time that is half one", falcoBody({}, { time: "1" }), "is not a time"],
+    ["a rule that is a novel", falcoBody({}, { rule: "x".repeat(501) }), "rule"],
     ["no time", falcoBody({}, { time: "yesterday" }), "is not a time"],
     ["no rule", falcoBody({}, { rule: undefined }), "rule"],
     ["fields that are no object", falcoBody({}, { output_fields: [] }), "output_fields"],
   ])("with %s is unreadable", (_, body, reason) => {
-    const reading = readEvent(body, CLUSTER);
+    const reading = readEvent(body, IDENTITY);
 
     expect(reading.kind).toBe("unreadable");
     expect(reasonOf(reading)).toContain(reason);
@@ -167,7 +200,7 @@ describe("a Falco alert", () => {
 
 describe("a GuardDuty finding", () => {
   test("names the pod with its UID, bare and as an event", () => {
-    const bare = readEvent(finding({}), CLUSTER);
+    const bare = readEvent(finding({}), IDENTITY);
     const event = readEvent(
       {
         id: "e",
@@ -176,7 +209,7 @@ describe("a GuardDuty finding", () => {
         time: "2026-09-29T13:44:05Z",
         detail: finding({}),
       },
-      CLUSTER,
+      IDENTITY,
     );
 
     expect(bare).toMatchObject({
@@ -202,10 +235,15 @@ describe("a GuardDuty finding", () => {
       finding({ workload: { name: "c", type: "pods", namespace: null } }),
       "no target",
     ],
-    ["another cluster", finding({ cluster: "other" }), 'unknown cluster "other"'],
+    ["another cluster", finding({ cluster: "other", arn: "arn:other" }), "unknown cluster"],
+    [
+      "another account's cluster of that name",
+      finding({ arn: ARN.replace("111122223333", "999999999999") }),
+      "unknown cluster",
+    ],
     ["no cluster", finding({ cluster: null }), "names no EKS cluster"],
   ])("with %s is refused", (_, event, reason) => {
-    const reading = readEvent(event, CLUSTER);
+    const reading = readEvent(event, IDENTITY);
 
     expect(reading.kind).toBe("refused");
     expect(reasonOf(reading)).toContain(reason);
@@ -216,15 +254,18 @@ describe("a request by hand", () => {
   const good = { namespace: "payments", reason: "drill", mode: "audit" };
 
   test("names its own mode", () => {
-    expect(readEvent(request(good), CLUSTER)).toMatchObject({
+    expect(readEvent(request(good), IDENTITY)).toMatchObject({
       detection: { requestedMode: "audit", target: { kind: "namespace", name: "payments" } },
     });
     expect(
-      readEvent(request({ ...good, pod: "checkout-1" }, "PodContainmentRequested"), CLUSTER),
+      readEvent(request({ ...good, pod: "checkout-1" }, "PodContainmentRequested"), IDENTITY),
     ).toMatchObject({ detection: { target: { kind: "pod", name: "checkout-1" } } });
   });
 
   test.each([
+    ["a pod for a namespace", { ...good, pod: "checkout-1" }, "and a pod named"],
+    ["a mode nested without end", { ...good, mode: nested(50_000) }, "unknown mode of type object"],
+    ["a UID that is a path", { ...good, uid: "../x" }, "uid"],
     ["a misspelt mode", { ...good, mode: "Containment" }, 'unknown mode "Containment"'],
     ["no mode", { ...good, mode: undefined }, "unknown mode null"],
     ["no reason", { ...good, reason: " " }, "needs a reason"],
@@ -232,14 +273,14 @@ describe("a request by hand", () => {
     ["a traversal", { ...good, namespace: "a/../kube-system" }, "is not a DNS label"],
     ["another cluster", { ...good, cluster: "other" }, "unknown cluster"],
   ])("with %s is refused", (_, detail, reason) => {
-    const reading = readEvent(request(detail), CLUSTER);
+    const reading = readEvent(request(detail), IDENTITY);
 
     expect(reading.kind).toBe("refused");
     expect(reasonOf(reading)).toContain(reason);
   });
 
   test("for something unknown is refused", () => {
-    expect(readEvent(request(good, "ClusterContainmentRequested"), CLUSTER).kind).toBe("refused");
+    expect(readEvent(request(good, "ClusterContainmentRequested"), IDENTITY).kind).toBe("refused");
   });
 });
 
@@ -247,17 +288,48 @@ describe("anything else", () => {
   test.each(["hello", "", "{", "[]", "null", "42", '{"a":1}', "\u0000"])(
     "%j is unreadable, with a printable reason",
     (text) => {
-      const reading = readText(text, CLUSTER);
+      const reading = readText(text, IDENTITY);
 
       expect(reading.kind).toBe("unreadable");
       expect(reasonOf(reading)).toMatch(/^[\x20-\x7e]+$/);
     },
   );
 
-  test("never throws and never invents a target", () => {
+  test("never throws, and never acts on a name or a cluster that was not said in plain text", () => {
+    const value = fc.oneof(
+      fc.jsonValue(),
+      fc.constantFrom(
+        "payments",
+        "kube-system",
+        "__proto__",
+        "constructor",
+        "<NA>",
+        "",
+        "a/b",
+        "a\n",
+      ),
+    );
+    const fields = fc.dictionary(
+      fc.constantFrom("cluster", "container.id", "k8s.ns.name", "k8s.pod.name", "other"),
+      value,
+    );
+    const top = fc.dictionary(
+      fc.constantFrom("uuid", "priority", "rule", "time", "source", "output_fields"),
+      value,
+    );
     fc.assert(
-      fc.property(fc.json(), (text) => readText(text, CLUSTER).kind !== "detection"),
-      { numRuns: 500 },
+      fc.property(fields, fc.oneof(fc.constant({}), top), (changed, over) => {
+        const reading = readText(JSON.stringify(falcoBody(changed, over)), IDENTITY);
+        if (reading.kind !== "detection") return reasonOf(reading).length > 0;
+        const { target } = reading.detection;
+        const named = { ...falcoBody(changed).output_fields } as Record<string, unknown>;
+        return (
+          target.namespace === named["k8s.ns.name"] &&
+          target.name === named["k8s.pod.name"] &&
+          /^[a-z0-9][-a-z0-9.]*$/.test(target.name)
+        );
+      }),
+      { numRuns: 2_000 },
     );
   });
 });

@@ -2,7 +2,7 @@ import * as z from "zod";
 import { readFalco } from "./falco.ts";
 import { readGuardDuty } from "./guardduty.ts";
 import { MANUAL_SOURCE, readManual } from "./manual.ts";
-import { quote, type Reading, unreadable } from "./reading.ts";
+import { type ClusterIdentity, quote, type Reading, unreadable } from "./reading.ts";
 
 const BusEvent = z.object({
   id: z.string().min(1),
@@ -20,7 +20,7 @@ const SqsRecord = z.object({ messageId: z.string(), body: z.string() });
  * SQS record, a GuardDuty finding, a request by hand), or, for the command line, a bare Falco body
  * or finding.
  */
-export function readEvent(event: unknown, cluster: string): Reading {
+export function readEvent(event: unknown, cluster: ClusterIdentity): Reading {
   const onBus = BusEvent.safeParse(event);
   if (onBus.success) {
     const { id, source, detail, time } = onBus.data;
@@ -38,17 +38,26 @@ export function readEvent(event: unknown, cluster: string): Reading {
 }
 
 /** Reads an event from text, as it lies in a queue or a file. */
-export function readText(text: string, cluster: string): Reading {
-  let event: unknown;
+export function readText(text: string, cluster: ClusterIdentity): Reading {
+  return readJson(text, (event) => readEvent(event, cluster));
+}
+
+/**
+ * Whoever may send to the alert queue is believed to be Falco and nobody else: a request by hand or
+ * a finding inside a queue message would bypass the stage's mode.
+ */
+function readFalcoDetail(detail: unknown, cluster: ClusterIdentity): Reading {
+  const record = SqsRecord.safeParse(detail);
+  if (!record.success) return readFalco(detail, cluster);
+  return readJson(record.data.body, (body) => readFalco(body, cluster));
+}
+
+function readJson(text: string, read: (value: unknown) => Reading): Reading {
+  let value: unknown;
   try {
-    event = JSON.parse(text);
+    value = JSON.parse(text);
   } catch (error) {
     return unreadable(`not JSON: ${error instanceof Error ? error.message : String(error)}`);
   }
-  return readEvent(event, cluster);
-}
-
-function readFalcoDetail(detail: unknown, cluster: string): Reading {
-  const record = SqsRecord.safeParse(detail);
-  return record.success ? readText(record.data.body, cluster) : readFalco(detail, cluster);
+  return read(value);
 }

@@ -4,7 +4,6 @@ import type { Reading } from "./reading.ts";
 import { type ResponseSettings, triage } from "./triage.ts";
 
 const SETTINGS: ResponseSettings = {
-  cluster: "prod-eks-1",
   mode: "containment",
   minimumSeverity: "medium",
   protectedNamespaces: ["kube-system"],

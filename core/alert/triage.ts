@@ -4,7 +4,6 @@ import type { Reading } from "./reading.ts";
 
 /** What an operator decided for the stage; see `stages.ts` for defaults and reasons. */
 export interface ResponseSettings {
-  readonly cluster: string;
   readonly mode: Mode;
   readonly minimumSeverity: Severity;
   readonly protectedNamespaces: readonly string[];

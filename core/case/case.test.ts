@@ -1,10 +1,10 @@
 import { describe, expect, test } from "vitest";
 import { memoryStore } from "../../test/memory/evidence-store.ts";
 import type { Mode } from "../alert/alert.ts";
-import type { Target } from "../target/target.ts";
+import type { PodTarget } from "../target/target.ts";
 import { caseOf, type Execution, freeTarget, openCase } from "./case.ts";
 
-const TARGET: Target = {
+const TARGET: PodTarget = {
   cluster: "prod-eks-1",
   namespace: "payments",
   kind: "pod",
@@ -18,7 +18,7 @@ function execution(name: string): Execution {
   return { arn, name, startedAt: "2026-11-22T17:55:01.123Z" };
 }
 
-function alertOf(name: string, mode: Mode = "containment") {
+function alertOf(name: string, mode: Mode = "containment", containerId: string | null = null) {
   return {
     alert: {
       source: "falco",
@@ -27,7 +27,7 @@ function alertOf(name: string, mode: Mode = "containment") {
       severity: "low",
       detectedAt: "2026-11-22T17:55:00.000Z",
     } as const,
-    target: TARGET,
+    target: { ...TARGET, containerId },
     mode,
     reason: "a test",
     execution: execution(name),
@@ -73,6 +73,22 @@ describe("a case", () => {
 
     expect(audit.opened).toBe("new");
     expect(containment.opened).toBe("new");
+  });
+
+  test("does not swallow the alert about another container that took the pod's name", async () => {
+    const store = memoryStore();
+    const first = await openCase(alertOf("a", "containment", "aaaaaaaaaaaa"), store);
+
+    const successor = await openCase(alertOf("b", "containment", "bbbbbbbbbbbb"), store);
+    const again = await openCase(alertOf("c", "containment", "bbbbbbbbbbbb"), store);
+    const nameless = await openCase(alertOf("d"), store);
+
+    expect(successor.opened).toBe("new");
+    expect(again).toMatchObject({ opened: "joined", case: successor.case });
+    expect(nameless).toMatchObject({ opened: "joined", case: first.case });
+    await freeTarget({ ...TARGET, containerId: "bbbbbbbbbbbb" }, successor.case, store);
+    const next = await openCase(alertOf("e", "containment", "bbbbbbbbbbbb"), store);
+    expect(next.opened).toBe("new");
   });
 
   test("keeps the raw event as it came", async () => {

@@ -24,6 +24,7 @@ export type OpenedCase =
 interface OpenMarker {
   readonly case: CaseRef;
   readonly execution: Execution;
+  readonly target: Target;
 }
 
 interface AlertRecord {
@@ -67,17 +68,40 @@ export async function openCase(
   const own = caseOf(execution);
   const record: AlertRecord = { ...input };
   if (mode === "containment") {
-    const marker: OpenMarker = { case: own, execution };
-    const { document } = await store.putOnce(openCaseKey(target), marker);
-    if (document.case.id !== own.id) {
-      const key = joinedAlertKey(document.case.id, execution.name);
+    const holder = await takeMarker({ case: own, execution, target }, store);
+    if (holder.id !== own.id) {
+      const key = joinedAlertKey(holder.id, execution.name);
       const { artefact } = await store.putOnce(key, record);
-      return { opened: "joined", case: document.case, artefacts: [artefact] };
+      return { opened: "joined", case: holder, artefacts: [artefact] };
     }
   }
-  await store.putOnce(caseKey(own.id), { case: own, target, mode, openedAt: execution.startedAt });
-  const { artefact } = await store.putOnce(artefactKey(own.runId, "alert.json"), record);
+  const [{ artefact }] = await Promise.all([
+    store.putOnce(artefactKey(own.runId, "alert.json"), record),
+    store.putOnce(caseKey(own.id), { case: own, target, mode, openedAt: execution.startedAt }),
+  ]);
   return { opened: "new", case: own, artefacts: [artefact] };
+}
+
+/** The case that holds the target: the marker's own if it came first. */
+async function takeMarker(marker: OpenMarker, store: EvidenceStore): Promise<CaseRef> {
+  const { target } = marker;
+  const { document: first } = await store.putOnce(openCaseKey(target), marker);
+  if (first.case.id === marker.case.id || mayBeSame(first.target, target)) return first.case;
+  const { document } = await store.putOnce(openCaseKey(target, identityOf(target)), marker);
+  return document.case;
+}
+
+/** False only when both alerts know what they mean, and mean different things of one name. */
+function mayBeSame(one: Target, other: Target): boolean {
+  const differ = (a: string | null, b: string | null) => a !== null && b !== null && a !== b;
+  if (one.kind === "pod" && other.kind === "pod") {
+    return !differ(one.uid, other.uid) && !differ(one.containerId, other.containerId);
+  }
+  return !differ(one.uid, other.uid);
+}
+
+function identityOf(target: Target): string | null {
+  return target.uid ?? (target.kind === "pod" ? target.containerId : null);
 }
 
 /**
@@ -89,9 +113,10 @@ export async function freeTarget(
   owner: CaseRef,
   store: EvidenceStore,
 ): Promise<void> {
-  const key = openCaseKey(target);
-  const marker = await store.read<OpenMarker>(key);
-  if (marker?.document.case.id === owner.id) await store.free(key);
+  for (const key of new Set([openCaseKey(target), openCaseKey(target, identityOf(target))])) {
+    const marker = await store.read<OpenMarker>(key);
+    if (marker?.document.case.id === owner.id) await store.free(key);
+  }
 }
 
 /** Files an event that was understood and refused, with the reason and the raw event. */

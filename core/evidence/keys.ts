@@ -32,10 +32,15 @@ export function joinedAlertKey(caseId: string, executionName: string): string {
   return `cases/${caseId}/alerts/${executionName}.json`;
 }
 
-/** The marker that gives one target to one case. The only kind of key that is ever deleted. */
-export function openCaseKey(target: Target): string {
+/**
+ * The marker that gives one target to one case, and the only kind of key that is ever deleted. A
+ * name is used again by the next pod of a StatefulSet, so where the marker of the name belongs to
+ * another container or UID, the target's own identity is marked beside it.
+ */
+export function openCaseKey(target: Target, identity: string | null = null): string {
   const { cluster, namespace, kind, name } = target;
-  return `open/${cluster}/${namespace}/${kind}/${name}.json`;
+  const suffix = identity === null ? "" : `@${identity}`;
+  return `open/${cluster}/${namespace}/${kind}/${name}${suffix}.json`;
 }
 
 /** An event that was understood and refused, filed by day. */

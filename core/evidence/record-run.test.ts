@@ -59,7 +59,8 @@ async function prepare(verdict: RunVerdict = "contained") {
 function folderOf(store: MemoryStore, prefix: string): RunFolder {
   const keys = () => [...store.objects.keys()].filter((key) => key.startsWith(prefix));
   return {
-    list: async () => keys().map((key) => ({ name: key.slice(prefix.length), versionId: null })),
+    list: async () =>
+      keys().map((key) => ({ name: key.slice(prefix.length), versionId: null, versions: 1 })),
     read: async (name) => Buffer.from(store.objects.get(prefix + name) ?? ""),
   };
 }
@@ -153,6 +154,23 @@ describe("verify", () => {
       }),
       { numRuns: 300 },
     );
+  });
+
+  test("finds what was written again, the manifest included, whatever its newest version says", async () => {
+    const { store, act, prefix } = await prepare();
+    await act();
+    const folder = folderOf(store, prefix);
+    const twice = (changed: string): RunFolder => ({
+      ...folder,
+      list: async () =>
+        (await folder.list()).map((file) => ({ ...file, versions: file.name === changed ? 2 : 1 })),
+    });
+
+    for (const name of ["manifest.json", "alert.json"]) {
+      expect((await verifyRun(twice(name))).problems).toEqual([
+        `${name} was changed: the bucket has 2 versions`,
+      ]);
+    }
   });
 
   test("says so when there is no manifest, or none that it knows", async () => {

@@ -28,7 +28,8 @@ export interface RunResult {
   readonly reasons: readonly { readonly code: string; readonly message: string }[];
   /** When the last write of the quarantine was answered; null when nothing was written. */
   readonly quarantinedAt: string | null;
-  /** Milliseconds from the sensor's clock to `quarantinedAt`; null unless the verdict is contained. */
+  /** Milliseconds from the sensor's clock to `quarantinedAt`. Null unless contained, or if that clock
+   * is ahead of ours. */
   readonly timeToContainMs: number | null;
   readonly missing: readonly MissingEvidence[];
 }
@@ -90,7 +91,8 @@ export async function recordRun(
 
 function timeToContain(input: RecordRunInput): number | null {
   if (input.quarantinedAt === null || input.verdict !== "contained") return null;
-  return Date.parse(input.quarantinedAt) - Date.parse(input.alert.detectedAt);
+  const ms = Date.parse(input.quarantinedAt) - Date.parse(input.alert.detectedAt);
+  return ms >= 0 ? ms : null; // a sensor's clock that runs ahead measures nothing
 }
 
 function compare(claimed: readonly Artefact[], inspected: readonly InspectedArtefact[]): void {

@@ -2,9 +2,16 @@ import { Manifest, sha256 } from "./manifest.ts";
 
 /** A run's folder, wherever it lies: the bucket, or a copy on an analyst's disk. */
 export interface RunFolder {
-  /** Names of everything in the folder; `versionId` is null where there are no versions. */
-  list(): Promise<readonly { readonly name: string; readonly versionId: string | null }[]>;
+  list(): Promise<readonly RunFile[]>;
   read(name: string): Promise<Uint8Array>;
+}
+
+export interface RunFile {
+  readonly name: string;
+  /** Of the newest version; null where there are no versions. */
+  readonly versionId: string | null;
+  /** How often it was written or deleted; evidence is written once. */
+  readonly versions: number;
 }
 
 export interface Verification {
@@ -36,8 +43,9 @@ export async function verifyRun(folder: RunFolder): Promise<Verification> {
   if (named.size !== manifest.artefacts.length + 1) {
     problems.push(`${MANIFEST} names an artefact twice, or itself`);
   }
-  for (const { name } of present) {
+  for (const { name, versions } of present) {
     if (!named.has(name)) problems.push(`${name} is not in the manifest`);
+    if (versions > 1) problems.push(`${name} was changed: the bucket has ${versions} versions`);
   }
   for (const entry of manifest.artefacts) {
     const there = present.find(({ name }) => name === entry.name);

@@ -3,6 +3,7 @@ import { aPod, memoryCluster } from "../../test/memory/cluster.ts";
 import { memoryStore } from "../../test/memory/evidence-store.ts";
 import { memoryVolumes } from "../../test/memory/volumes.ts";
 import type { Mode } from "../alert/alert.ts";
+import { PermanentError } from "../errors.ts";
 import type { Target } from "../target/target.ts";
 import { snapshotNodeEbs } from "./snapshot-node-ebs.ts";
 
@@ -36,7 +37,7 @@ function prepare(attached: Record<string, string[]> = { [INSTANCE]: ["vol-root",
   const store = memoryStore();
   const act = (target: Target = TARGET, mode: Mode = "containment") =>
     snapshotNodeEbs(
-      { case: CASE, target, mode },
+      { case: CASE, target, uid: "uid-1", mode },
       { kubernetes, volumes: ec2, store, now: () => new Date("2026-11-22T17:55:00.000Z") },
     );
   const record = async () =>
@@ -85,6 +86,30 @@ test("an audit lists the volumes and makes no snapshot", async () => {
 
   expect(ec2.snapshots).toEqual([]);
   expect(await record()).toMatchObject({ volumeIds: ["vol-root", "vol-data"], snapshots: [] });
+});
+
+test("a volume that EC2 refuses costs none of the others", async () => {
+  const { ec2, act, record } = prepare({ [INSTANCE]: ["vol-root"] });
+  ec2.snapshotVolume = async (volumeId) => {
+    throw new PermanentError("SnapshotRefused", `${volumeId} does not exist`);
+  };
+
+  await act();
+
+  expect(await record()).toMatchObject({
+    snapshots: [{ volumeId: "vol-root" }],
+    notPreserved: [{ what: "vol-data", reason: "vol-data does not exist" }],
+  });
+});
+
+test("a successor that took the pod's name is not what was to be preserved", async () => {
+  const { kubernetes, ec2, act, record } = prepare();
+  kubernetes.state.pods = [aPod({ metadata: { uid: "uid-2" } })];
+
+  await act();
+
+  expect(ec2.snapshots).toEqual([]);
+  expect(await record()).toMatchObject({ notPreserved: [{ what: "pod payments/checkout-1" }] });
 });
 
 test("what cannot be preserved is written down with its reason", async () => {

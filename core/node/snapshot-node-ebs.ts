@@ -1,9 +1,10 @@
 import type { Mode } from "../alert/alert.ts";
 import type { CaseRef } from "../case/case.ts";
+import { PermanentError } from "../errors.ts";
 import { artefactKey } from "../evidence/keys.ts";
 import type { Artefact, EvidenceStore } from "../evidence/store.ts";
 import type { Kubernetes, Pod } from "../kubernetes.ts";
-import type { Target } from "../target/target.ts";
+import { describeTarget, type Target } from "../target/target.ts";
 import { machineOf } from "./provider-id.ts";
 
 export interface Snapshot {
@@ -16,7 +17,8 @@ export type Tags = Readonly<Record<string, string>>;
 
 /**
  * EC2 as far as snapshots need it. Errors: `AwsUnavailable`, `AwsThrottled` (also EC2's own limit on
- * snapshots of one volume: wait 15 s), `AwsDenied`.
+ * snapshots of one volume: wait 15 s), `AwsDenied`, and `SnapshotRefused` for what EC2 will never
+ * snapshot.
  */
 export interface Volumes {
   /** EBS volumes of each instance that exists, in the order of its device mappings. */
@@ -57,7 +59,13 @@ export const CASE_TAG = "CaseID";
  * and the volumes are listed.
  */
 export async function snapshotNodeEbs(
-  input: { readonly case: CaseRef; readonly target: Target; readonly mode: Mode },
+  input: {
+    readonly case: CaseRef;
+    readonly target: Target;
+    /** UID of the proven target. */
+    readonly uid: string;
+    readonly mode: Mode;
+  },
   ports: {
     readonly kubernetes: Kubernetes;
     readonly volumes: Volumes;
@@ -67,17 +75,22 @@ export async function snapshotNodeEbs(
 ): Promise<{ readonly snapshots: number; readonly artefacts: readonly Artefact[] }> {
   const { kubernetes, volumes, store, now } = ports;
   const { target, mode } = input;
-  const pods = await targetPods(target, kubernetes);
+  const pods = await targetPods(target, input.uid, kubernetes);
   const nodes = await locate(pods, kubernetes, volumes);
   const claims = await claimsOf(pods, kubernetes);
   const notPreserved = [...nodes.notPreserved, ...claims.notPreserved];
+  if (pods.length === 0) {
+    notPreserved.push({ what: describeTarget(target), reason: "no pod of it is there any more" });
+  }
   const nodeArtefact = await store.putOnce(artefactKey(input.case.runId, "node.json"), {
     capturedAt: now().toISOString(),
     nodes: nodes.found,
     claims: claims.found,
   });
   const snapshots =
-    mode === "audit" ? [] : await ensureSnapshots(input, nodes.found, claims.found, volumes);
+    mode === "audit"
+      ? []
+      : await ensureSnapshots(input, nodes.found, claims.found, volumes, notPreserved);
   const volumesArtefact = await store.putOnce(artefactKey(input.case.runId, "volumes.json"), {
     capturedAt: now().toISOString(),
     mode,
@@ -91,10 +104,14 @@ export async function snapshotNodeEbs(
   };
 }
 
-async function targetPods(target: Target, kubernetes: Kubernetes): Promise<readonly Pod[]> {
+async function targetPods(
+  target: Target,
+  uid: string,
+  kubernetes: Kubernetes,
+): Promise<readonly Pod[]> {
   if (target.kind === "namespace") return kubernetes.pods(target.namespace);
   const pod = await kubernetes.pod(target.namespace, target.name);
-  return pod ? [pod] : [];
+  return pod?.metadata.uid === uid ? [pod] : [];
 }
 
 async function locate(
@@ -160,6 +177,7 @@ async function ensureSnapshots(
   nodes: readonly NodeRecord[],
   claims: readonly Claim[],
   volumes: Volumes,
+  notPreserved: NotPreserved[],
 ): Promise<readonly Snapshot[]> {
   const { target } = input;
   const tags: Tags = {
@@ -170,13 +188,23 @@ async function ensureSnapshots(
     ...(target.kind === "pod" && { Pod: target.name }),
   };
   const made = [...(await volumes.snapshotsOf(input.case.id))];
-  const isMade = (volumeId: string) => made.some((snapshot) => snapshot.volumeId === volumeId);
+  const isMade = (volumeId: string) =>
+    made.some((snapshot) => snapshot.volumeId === volumeId && snapshot.state !== "error");
+  // What EC2 refuses (a volume that was deleted meanwhile) must not cost the snapshots of the rest.
+  const make = async (what: string, snapshot: () => Promise<readonly Snapshot[]>) => {
+    try {
+      made.push(...(await snapshot()));
+    } catch (error) {
+      if (!(error instanceof PermanentError) || error.name !== "SnapshotRefused") throw error;
+      notPreserved.push({ what, reason: error.message });
+    }
+  };
   for (const { node, instanceId, volumeIds } of nodes) {
     if (instanceId === null || volumeIds.length === 0 || volumeIds.some(isMade)) continue;
-    made.push(...(await volumes.snapshotInstance(instanceId, { ...tags, Node: node })));
+    await make(instanceId, () => volumes.snapshotInstance(instanceId, { ...tags, Node: node }));
   }
   for (const volumeId of allVolumes(nodes, claims).filter((volume) => !isMade(volume))) {
-    made.push(await volumes.snapshotVolume(volumeId, tags));
+    await make(volumeId, async () => [await volumes.snapshotVolume(volumeId, tags)]);
   }
   return made;
 }

@@ -9,6 +9,7 @@ import { CASE_LABEL, MANAGED_BY, MANAGED_BY_LABEL, type Plan } from "./plan.ts";
 import { snapshotAfter } from "./snapshot-after.ts";
 
 const CASE = { id: "c-20261122-0123456789", runId: "20261122T175501123Z-c-20261122-0123456789" };
+const ALERT = { detectedAt: "2026-11-22T17:54:59.000Z" };
 const POD: Target = {
   cluster: "prod-eks-1",
   namespace: "payments",
@@ -34,7 +35,7 @@ function prepare(pods = [aPod()]) {
     return new Date(time);
   };
   const act = (target: Target, mode: Mode = "containment") =>
-    applyPolicy({ case: CASE, target, mode }, { kubernetes, store, now });
+    applyPolicy({ case: CASE, alert: ALERT, target, mode }, { kubernetes, store, now });
   const judge = () => snapshotAfter({ case: CASE }, { kubernetes, store, now });
   return { kubernetes, store, act, judge };
 }
@@ -124,15 +125,16 @@ describe("the quarantine of a pod", () => {
     expect(store.objects.size).toBe(0);
   });
 
-  test("of a pod that goes away in between is refused, and makes no policy for nobody", async () => {
-    const { kubernetes, act } = prepare();
+  test("of a pod that goes away in between makes no policy for nobody, and is judged as gone", async () => {
+    const { kubernetes, act, judge } = prepare();
     const error = new TransientError("KubernetesUnavailable", "gone");
     kubernetes.state.failNextWrite = { name: "replacePodLabels", error };
     await expect(act(POD)).rejects.toThrow("gone");
     kubernetes.state.pods = [];
 
-    expect(await act(POD)).toMatchObject({ outcome: "refused" });
+    expect(await act(POD)).toMatchObject({ outcome: "gone", uid: "uid-1" });
     expect(kubernetes.state.policies).toEqual([]);
+    expect(await judge()).toMatchObject({ verdict: "partial", reasons: [{ code: "podGone" }] });
   });
 });
 
@@ -164,5 +166,26 @@ describe("the quarantine of a namespace", () => {
     await expect(failure).rejects.toMatchObject({ name: "PolicyNameTaken" });
     await expect(failure).rejects.toThrow(owner);
     expect(kubernetes.state.writes).toEqual([]);
+  });
+
+  test("redriven after the namespace was made anew leaves the new one alone", async () => {
+    const { kubernetes, act } = prepare();
+    const error = new TransientError("KubernetesUnavailable", "gone");
+    kubernetes.state.failNextWrite = { name: "applyNetworkPolicy", error };
+    await expect(act(NAMESPACE)).rejects.toThrow("gone");
+    kubernetes.namespace = async (name) => ({ metadata: { name, uid: "another" } });
+
+    expect(await act(NAMESPACE)).toMatchObject({ outcome: "gone" });
+    expect(kubernetes.state.policies).toEqual([]);
+  });
+
+  test("in audit mode is refused, not failed, while its policy's name is taken", async () => {
+    const { kubernetes, act } = prepare();
+    kubernetes.state.policies = [aPolicy("quarantine-deny-all", { podSelector: {} })];
+
+    expect(await act(NAMESPACE, "audit")).toMatchObject({
+      outcome: "refused",
+      reason: expect.stringContaining("somebody else"),
+    });
   });
 });

@@ -1,11 +1,11 @@
-import type { Mode } from "../alert/alert.ts";
+import type { Alert, Mode } from "../alert/alert.ts";
 import type { CaseRef } from "../case/case.ts";
 import { PermanentError } from "../errors.ts";
 import { artefactKey } from "../evidence/keys.ts";
 import type { Artefact, EvidenceStore } from "../evidence/store.ts";
 import type { Kubernetes, NetworkPolicy } from "../kubernetes.ts";
 import { proveTarget } from "../target/prove.ts";
-import { describeTarget, type Target } from "../target/target.ts";
+import type { Target } from "../target/target.ts";
 import {
   CASE_LABEL,
   MANAGED_BY,
@@ -32,20 +32,35 @@ export interface AppliedPolicy {
  * - `applied`: every step was answered by the API server. Whether that contains is SnapshotAfter's
  *   to say.
  * - `planned`: audit; nothing was written.
- * - `refused`: the target is not, or no longer, the one that the alert was about.
+ * - `gone`: the target was proven and planned for, and went away before all was done. What was done
+ *   stands in the plan; the run goes on to preserve and judge what is left.
+ * - `refused`: the target is not the one that the alert was about; nothing was written.
  */
 export type ApplyOutcome =
   | {
       readonly outcome: "applied";
+      /** UID of the proven target; later states look at this object and no other of its name. */
+      readonly uid: string;
       readonly quarantinedAt: string;
       readonly artefacts: readonly Artefact[];
     }
-  | { readonly outcome: "planned"; readonly artefacts: readonly Artefact[] }
+  | {
+      readonly outcome: "planned" | "gone";
+      readonly uid: string;
+      readonly artefacts: readonly Artefact[];
+    }
   | {
       readonly outcome: "refused";
       readonly reason: string;
       readonly artefacts: readonly Artefact[];
     };
+
+interface ApplyInput {
+  readonly case: CaseRef;
+  readonly alert: Pick<Alert, "detectedAt">;
+  readonly target: Target;
+  readonly mode: Mode;
+}
 
 interface Ports {
   readonly kubernetes: Kubernetes;
@@ -60,24 +75,24 @@ interface Ports {
  *
  * Errors: `PolicyNameTaken` when somebody else's policy bears the quarantine's name.
  */
-export async function applyPolicy(
-  input: { readonly case: CaseRef; readonly target: Target; readonly mode: Mode },
-  ports: Ports,
-): Promise<ApplyOutcome> {
+export async function applyPolicy(input: ApplyInput, ports: Ports): Promise<ApplyOutcome> {
   const { runId } = input.case;
-  const kept = await ports.store.read<Plan>(artefactKey(runId, "plan.json"));
-  const planned = kept ?? (await makePlan(input, ports));
+  const [kept, policies] = await Promise.all([
+    ports.store.read<Plan>(artefactKey(runId, "plan.json")),
+    ports.kubernetes.networkPolicies(input.target.namespace),
+  ]);
+  const planned = kept ?? (await makePlan(input, policies, ports));
   if ("reason" in planned) return { outcome: "refused", reason: planned.reason, artefacts: [] };
   const { document: plan, artefact } = planned;
-  if (plan.mode === "audit") return { outcome: "planned", artefacts: [artefact] };
+  const uid = plan.target.kind === "pod" ? plan.target.pod.uid : plan.target.uid;
+  if (plan.mode === "audit") return { outcome: "planned", uid, artefacts: [artefact] };
+  const gone: ApplyOutcome = { outcome: "gone", uid, artefacts: [artefact] };
+  if (!(await isSameNamespace(plan, ports.kubernetes))) return gone;
 
   const applied: AppliedPolicy["applied"][number][] = [];
   for (const step of plan.steps) {
     const done = await carryOut(step, ports.kubernetes);
-    if (done === null) {
-      const reason = `${describeTarget(input.target)} went away while it was being contained`;
-      return { outcome: "refused", reason, artefacts: [artefact] };
-    }
+    if (done === null) return gone;
     applied.push(done);
   }
   const quarantinedAt = ports.now().toISOString();
@@ -85,40 +100,50 @@ export async function applyPolicy(
   const stored = await ports.store.putOnce(artefactKey(runId, "policy.json"), record);
   return {
     outcome: "applied",
+    uid,
     quarantinedAt: stored.document.quarantinedAt,
     artefacts: [artefact, stored.artefact],
   };
 }
 
+/** A redrive may come days later, when the name belongs to another namespace. */
+async function isSameNamespace({ target }: Plan, kubernetes: Kubernetes): Promise<boolean> {
+  if (target.kind === "pod") return true; // the patch of its labels tests the UID
+  return (await kubernetes.namespace(target.namespace))?.metadata.uid === target.uid;
+}
+
 async function makePlan(
-  input: { readonly case: CaseRef; readonly target: Target; readonly mode: Mode },
+  input: ApplyInput,
+  policies: readonly NetworkPolicy[],
   { kubernetes, store, now }: Ports,
 ): Promise<{ document: Plan; artefact: Artefact } | { reason: string }> {
-  const [proof, policies] = await Promise.all([
-    proveTarget(input.target, kubernetes),
-    kubernetes.networkPolicies(input.target.namespace),
-  ]);
+  const age = { detectedAt: Date.parse(input.alert.detectedAt), now: now().getTime() };
+  const proof = await proveTarget(input.target, age, kubernetes);
   if (!proof.proven) return { reason: proof.reason };
   const plan = planQuarantine(proof.target, input.case.id, input.mode, now().toISOString());
-  refuseForeignPolicy(quarantinePolicy(plan), policies);
+  const foreign = foreignPolicy(quarantinePolicy(plan), policies);
+  if (foreign !== null && input.mode === "audit") return { reason: foreign };
+  if (foreign !== null) {
+    throw new PermanentError(
+      "PolicyNameTaken",
+      `${foreign}; it is left as it is. Remove or rename it, or release that case, then redrive ` +
+        "this execution.",
+    );
+  }
   return store.putOnce(artefactKey(input.case.runId, "plan.json"), plan);
 }
 
 /** Server-side apply would quietly merge into a policy of that name; it must be ours or absent. */
-function refuseForeignPolicy(wanted: NetworkPolicy, policies: readonly NetworkPolicy[]): void {
+function foreignPolicy(wanted: NetworkPolicy, policies: readonly NetworkPolicy[]): string | null {
   const { name, namespace } = wanted.metadata;
   const taken = policies.find((policy) => policy.metadata.name === name);
-  if (!taken) return;
+  if (!taken) return null;
   const { labels = {} } = taken.metadata;
   const owner = labels[MANAGED_BY_LABEL] ?? "somebody else";
   const caseId = labels[CASE_LABEL];
-  if (owner === MANAGED_BY && caseId === wanted.metadata.labels?.[CASE_LABEL]) return;
+  if (owner === MANAGED_BY && caseId === wanted.metadata.labels?.[CASE_LABEL]) return null;
   const whose = owner === MANAGED_BY ? `of case ${caseId}` : `managed by ${owner}`;
-  throw new PermanentError(
-    "PolicyNameTaken",
-    `NetworkPolicy ${namespace}/${name} exists and is ${whose}; it is left as it is. ` +
-      "Remove or rename it, or release that case, then redrive this execution.",
-  );
+  return `NetworkPolicy ${namespace}/${name} exists and is ${whose}`;
 }
 
 /** Null when the pod of the step is gone. */

@@ -3,12 +3,13 @@ import type { LabelSelector, Labels } from "../kubernetes.ts";
 /** Kubernetes label selector semantics: every term must hold; an empty selector matches all. */
 export function selects(selector: LabelSelector, labels: Labels): boolean {
   const equal = Object.entries(selector.matchLabels ?? {}).every(
-    ([key, value]) => labels[key] === value,
+    ([key, value]) => Object.hasOwn(labels, key) && labels[key] === value,
   );
   return (
     equal &&
     (selector.matchExpressions ?? []).every(({ key, operator, values = [] }) => {
-      const value = labels[key];
+      // Own properties only: a policy may well ask for the label "constructor".
+      const value = Object.hasOwn(labels, key) ? labels[key] : undefined;
       switch (operator) {
         case "In":
           return value !== undefined && values.includes(value);

@@ -5,10 +5,19 @@ import { redactPod } from "../evidence/redact.ts";
 import type { Artefact, EvidenceStore } from "../evidence/store.ts";
 import type { Kubernetes } from "../kubernetes.ts";
 import type { Plan } from "./plan.ts";
-import { afterSteps, type Observation, type Verdict, verdictOf } from "./verdict.ts";
+import { afterSteps, type Observation, type Reason, type Verdict, verdictOf } from "./verdict.ts";
+
+/** What the verdict does not look at yet; said in the evidence so that nobody takes it for more. */
+const NOT_PROVEN = [
+  "whether the cluster's CNI enforces NetworkPolicies",
+  "policies of other kinds: AdminNetworkPolicy, ClusterNetworkPolicy, Cilium's and Calico's",
+  "siblings that share the pod's identifier on the AWS VPC CNI",
+  "connections that stood before the policy, and traffic with the pod's own node",
+];
 
 interface After {
   readonly capturedAt: string;
+  readonly notProven: readonly string[];
   readonly judged: Verdict;
   readonly policies: Observation["policies"];
   readonly pods: Observation["pods"];
@@ -27,7 +36,8 @@ export async function snapshotAfter(
   },
 ): Promise<{
   readonly verdict: Verdict["verdict"] | "audited";
-  readonly reasons: Verdict["reasons"];
+  /** Without the lists of names, which are in after.json. */
+  readonly reasons: readonly Pick<Reason, "code" | "message">[];
   readonly artefacts: readonly Artefact[];
 }> {
   const { kubernetes, store, now } = ports;
@@ -47,6 +57,7 @@ export async function snapshotAfter(
   const seen: Observation = { policies, pods };
   const after: After = {
     capturedAt: now().toISOString(),
+    notProven: NOT_PROVEN,
     judged: verdictOf(plan, plan.mode === "audit" ? afterSteps(plan, seen) : seen),
     policies,
     pods: pods.map(redactPod),
@@ -55,7 +66,7 @@ export async function snapshotAfter(
   const { verdict, reasons } = stored.document.judged;
   return {
     verdict: plan.mode === "audit" ? "audited" : verdict,
-    reasons,
+    reasons: reasons.map(({ code, message }) => ({ code, message })),
     artefacts: [stored.artefact],
   };
 }

@@ -74,7 +74,7 @@ function policyReasons(plan: Plan, seen: Observation): Reason[] {
     .filter((policy) => reaches(plan, policy, seen.pods))
     .map((policy) => policy.metadata.name);
   if (others.length > 0) {
-    const message = `other policies that select the target allow traffic: ${others.join(", ")}`;
+    const message = `other policies that select the target allow traffic: ${some(others)}`;
     reasons.push({ code: "otherPolicyAllows", message, policies: others });
   }
   return reasons;
@@ -116,19 +116,25 @@ function labelReasons(plan: Plan, pods: readonly Pod[]): Reason[] {
 }
 
 function notEnforced(pods: readonly Pod[]): Reason[] {
-  const names = (some: readonly Pod[]) => some.map((pod) => pod.metadata.name);
+  const names = (matching: readonly Pod[]) => matching.map((pod) => pod.metadata.name);
   const onHost = names(pods.filter((pod) => pod.spec.hostNetwork === true));
   const onFargate = names(pods.filter((pod) => pod.spec.nodeName?.startsWith("fargate-")));
   const reasons: Reason[] = [];
   if (onHost.length > 0) {
-    const message = `on the host's network no policy applies: ${onHost.join(", ")}`;
+    const message = `on the host's network no policy applies: ${some(onHost)}`;
     reasons.push({ code: "hostNetwork", message, pods: onHost });
   }
   if (onFargate.length > 0) {
-    const message = `Fargate enforces no NetworkPolicy: ${onFargate.join(", ")}`;
+    const message = `Fargate enforces no NetworkPolicy: ${some(onFargate)}`;
     reasons.push({ code: "fargate", message, pods: onFargate });
   }
   return reasons;
+}
+
+/** The first names and how many more: all of them are in after.json, and state is limited. */
+function some(names: readonly string[]): string {
+  const shown = names.slice(0, 20).join(", ");
+  return names.length > 20 ? `${shown} and ${names.length - 20} more` : shown;
 }
 
 /** The observation that the plan's steps would lead to: what an audit is judged on. */

@@ -13,8 +13,11 @@ const TARGET: PodTarget = {
   containerId: "5c0ab5e4f1d3",
 };
 
-const prove = (target: Partial<PodTarget>, pods: Pod[] = [aPod()]) =>
-  proveTarget({ ...TARGET, ...target }, memoryCluster({ pods }));
+const DETECTED_AT = Date.parse("2026-11-22T17:55:00.000Z");
+const AGE = { detectedAt: DETECTED_AT, now: DETECTED_AT + 60_000 };
+
+const prove = (target: Partial<PodTarget>, pods: Pod[] = [aPod()], age = AGE) =>
+  proveTarget({ ...TARGET, ...target }, age, memoryCluster({ pods }));
 
 test("a pod is proven by name and the short id of its container, and its labels are kept", async () => {
   expect(await prove({})).toEqual({
@@ -49,6 +52,22 @@ test("the last container of a pod that crash-loops still proves it", async () =>
   expect((await prove({}, [{ ...aPod(), status }])).proven).toBe(true);
 });
 
+test("a container that the kubelet may not have reported yet is waited for", async () => {
+  const young = { ...AGE, now: DETECTED_AT + 2_000 };
+
+  await expect(prove({ containerId: "ffffffffffff" }, [aPod()], young)).rejects.toMatchObject({
+    name: "TargetNotSettled",
+  });
+});
+
+test("a pod known by name alone is not its successor, created after the alert", async () => {
+  const successor = aPod({ metadata: { creationTimestamp: "2026-11-22T17:58:00Z" } });
+  const skewed = aPod({ metadata: { creationTimestamp: "2026-11-22T17:55:05Z" } });
+
+  expect(await prove({ containerId: null }, [successor])).toMatchObject({ proven: false });
+  expect(await prove({ containerId: null }, [skewed])).toMatchObject({ proven: true });
+});
+
 test("a namespace is proven by being there", async () => {
   const target = {
     cluster: "c",
@@ -57,13 +76,13 @@ test("a namespace is proven by being there", async () => {
     name: "payments",
   } as const;
 
-  expect(await proveTarget({ ...target, uid: null }, memoryCluster())).toMatchObject({
+  expect(await proveTarget({ ...target, uid: null }, AGE, memoryCluster())).toMatchObject({
     proven: true,
   });
-  expect(await proveTarget({ ...target, uid: "other" }, memoryCluster())).toMatchObject({
+  expect(await proveTarget({ ...target, uid: "other" }, AGE, memoryCluster())).toMatchObject({
     proven: false,
   });
   expect(
-    await proveTarget({ ...target, uid: null }, memoryCluster({ namespaces: [] })),
+    await proveTarget({ ...target, uid: null }, AGE, memoryCluster({ namespaces: [] })),
   ).toMatchObject({ proven: false });
 });

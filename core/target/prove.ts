@@ -1,3 +1,4 @@
+import { TransientError } from "../errors.ts";
 import type { ContainerStatus, Kubernetes, Labels, Pod, PodRef } from "../kubernetes.ts";
 import { describeTarget, type NamespaceTarget, type PodTarget, type Target } from "./target.ts";
 
@@ -10,15 +11,35 @@ export type Proof =
   | { readonly proven: true; readonly target: ProvenTarget }
   | { readonly proven: false; readonly reason: string };
 
+/** The kubelet reports a new container a second or two after Falco has seen it. */
+const SETTLES_WITHIN_MS = 10_000;
+/** How far the clocks of a node and of the API server may differ. */
+const CLOCK_SKEW_MS = 30_000;
+
+/** When the alert was raised, and what time it is now; milliseconds since 1970. */
+export interface AlertAge {
+  readonly detectedAt: number;
+  readonly now: number;
+}
+
 /**
  * Finds the target in the cluster and checks that it is the one that the alert was about. A name is
  * used again by the next pod of a StatefulSet; a UID and a container id are not.
+ *
+ * Errors: `TargetNotSettled` (transient) while the alert is so young that the pod's status may not
+ * show its container yet.
  */
-export function proveTarget(target: Target, kubernetes: Kubernetes): Promise<Proof> {
-  return target.kind === "pod" ? provePod(target, kubernetes) : proveNamespace(target, kubernetes);
+export function proveTarget(target: Target, age: AlertAge, kubernetes: Kubernetes): Promise<Proof> {
+  return target.kind === "pod"
+    ? provePod(target, age, kubernetes)
+    : proveNamespace(target, kubernetes);
 }
 
-async function provePod(target: PodTarget, kubernetes: Kubernetes): Promise<Proof> {
+async function provePod(
+  target: PodTarget,
+  { detectedAt, now }: AlertAge,
+  kubernetes: Kubernetes,
+): Promise<Proof> {
   const pod = await kubernetes.pod(target.namespace, target.name);
   const uid = pod?.metadata.uid;
   if (!pod || uid === undefined) return unproven(target, "it does not exist");
@@ -26,7 +47,19 @@ async function provePod(target: PodTarget, kubernetes: Kubernetes): Promise<Proo
     return unproven(target, `its UID is ${uid}, the alert was about ${target.uid}`);
   }
   if (target.containerId !== null && !hasContainer(pod, target.containerId)) {
-    return unproven(target, `it has no container ${target.containerId}`);
+    const why = `it has no container ${target.containerId}`;
+    if (now - detectedAt < SETTLES_WITHIN_MS) {
+      throw new TransientError("TargetNotSettled", `${describeTarget(target)}: ${why} yet`);
+    }
+    return unproven(target, why);
+  }
+  const createdAt = Date.parse(pod.metadata.creationTimestamp ?? "");
+  if (
+    target.uid === null &&
+    target.containerId === null &&
+    createdAt > detectedAt + CLOCK_SKEW_MS
+  ) {
+    return unproven(target, `it was created ${pod.metadata.creationTimestamp}, after the alert`);
   }
   return {
     proven: true,

@@ -42,3 +42,8 @@ export function describeTarget(target: Target): string {
     ? `pod ${target.namespace}/${target.name}`
     : `namespace ${target.namespace}`;
 }
+
+/** UIDs of Kubernetes objects: they become part of keys, so nothing else is taken for one. */
+export function isUid(value: string): boolean {
+  return /^[0-9A-Za-z-]{1,64}$/.test(value);
+}
