@@ -1,4 +1,5 @@
 import type { SSTConfig } from "sst";
+import { BUNDLING } from "./stacks/bundling.ts";
 import { cluster } from "./stacks/cluster.ts";
 import { detection } from "./stacks/detection.ts";
 import { evidence } from "./stacks/evidence.ts";
@@ -14,7 +15,7 @@ export default {
     app.setDefaultFunctionProps({
       runtime: "nodejs24.x",
       architecture: "arm_64",
-      nodejs: { format: "esm", minify: true, sourcemap: false },
+      nodejs: BUNDLING,
     });
     app.stack(evidence).stack(cluster).stack(playbook).stack(detection);
   },

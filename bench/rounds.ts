@@ -29,12 +29,13 @@ export interface ProductRound {
 /** Makes functions cold: a changed configuration ends the processes that run the old one. */
 export async function makeCold(stage: LocalStage, functionNames: readonly string[], round: number) {
   const lambda = new LambdaClient(stage.aws);
-  for (const FunctionName of functionNames) {
-    await lambda.send(
-      new UpdateFunctionConfigurationCommand({ FunctionName, Description: `round ${round}` }),
-    );
-    await waitUntilFunctionUpdatedV2({ client: lambda, maxWaitTime: 60 }, { FunctionName });
-  }
+  const Description = `round ${round}`;
+  await Promise.all(
+    functionNames.map(async (FunctionName) => {
+      await lambda.send(new UpdateFunctionConfigurationCommand({ FunctionName, Description }));
+      await waitUntilFunctionUpdatedV2({ client: lambda, maxWaitTime: 60 }, { FunctionName });
+    }),
+  );
 }
 
 /** A namespace with enough pods to contain one in each round, and a watch on its policies. */

@@ -4,6 +4,7 @@ import { initProject } from "sst/project";
 import { beforeAll, describe, expect, test } from "vitest";
 import * as z from "zod";
 import { STATES } from "../functions/contract.ts";
+import config from "../sst.config.ts";
 import { cluster } from "./cluster.ts";
 import { detection } from "./detection.ts";
 import { evidence } from "./evidence.ts";
@@ -26,8 +27,7 @@ beforeAll(async () => {
     name: "eks-containment",
     region: "us-east-1",
   });
-  app.setDefaultFunctionProps({ runtime: "nodejs24.x", architecture: "arm_64" });
-  app.stack(evidence).stack(cluster).stack(playbook).stack(detection);
+  await config.stacks(app);
   await app.finish();
   templates = [evidence, cluster, playbook, detection].map((stack) =>
     Template.fromStack(getStack(stack)),
