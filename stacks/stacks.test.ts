@@ -139,6 +139,16 @@ describe("evidence", () => {
   });
 });
 
+test("the bucket refuses every write that could overwrite", () => {
+  const [[, policy] = []] = resources("AWS::S3::BucketPolicy").filter(([id]) =>
+    id.startsWith("Evidence"),
+  );
+
+  expect(JSON.stringify(policy?.Properties.PolicyDocument)).toContain(
+    '"Condition":{"Null":{"s3:if-none-match":"true"}},"Effect":"Deny"',
+  );
+});
+
 describe("nothing is lost on the way", () => {
   test("the queue and every rule have a dead-letter queue", () => {
     const withoutRedrive = resources("AWS::SQS::Queue").filter(
