@@ -23,6 +23,7 @@ export default defineConfig({
           // One stage serves all files, and one of them takes its API server away.
           fileParallelism: false,
           testTimeout: 120_000,
+          hookTimeout: 120_000,
         },
       },
     ],

@@ -22,6 +22,9 @@ export function localRunFolder(folder: string): RunFolder {
 /** A run in the bucket, at `s3://bucket/runs/<run>/`. */
 export function bucketRunFolder(url: string, config: S3ClientConfig): RunFolder {
   const { hostname: bucket, pathname } = new URL(url);
+  if (bucket === "" || !/^\/runs\/[^/]+\/?$/.test(pathname)) {
+    throw new Error(`${url} is no run: it should read s3://bucket/runs/<id>/`);
+  }
   const prefix = `${pathname.replace(/^\//, "").replace(/\/$/, "")}/`;
   const s3 = new S3Client(config);
   return {

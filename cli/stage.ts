@@ -19,7 +19,9 @@ export async function reach(stage: string): Promise<AwsConfig> {
   if (stage !== "local" || process.env.AWS_ENDPOINT_URL) return { region };
   const running = await findRunningStage();
   if (!running) {
-    throw new Error("no local stage is up; start one with `npm run local`, or name a --stage");
+    throw new Error(
+      "no local stage is up; start one with `npm start` or `npm run local`, or name a --stage",
+    );
   }
   return { region, endpoint: running.awsEndpoint, credentials: emulatedCredentials };
 }

@@ -18,6 +18,7 @@ const Input = z.object({
   alert: Alert,
   target: Target,
   mode: Mode,
+  reason: z.string(),
   verdict: z.enum(["contained", "partial", "notEnforceable", "unverified", "audited", "ignored"]),
   reasons: z.array(z.object({ code: z.string(), message: z.string() })),
   quarantinedAt: z.string().nullable(),

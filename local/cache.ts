@@ -38,7 +38,7 @@ export async function buildOnce(options: BuildOptions): Promise<string> {
   const folder = join(options.cache ?? cacheFolder, `${name}-${key}`);
   if (isComplete(folder)) return folder;
 
-  const waiting = `${name}: another start is building it (${options.usually}); waiting for that`;
+  const waiting = `${name}: another start holds its lock, to build it (${options.usually}); waiting for that`;
   const lockOptions = { waiting, progress, waitLimitMs, signal: options.signal };
   return withLock(folder, lockOptions, async (assertHeld) => {
     if (isComplete(folder)) return folder;

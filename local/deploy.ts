@@ -1,6 +1,6 @@
 /** Deploys the app to the emulated AWS with the same command that deploys it to the real one. */
 import { mkdir } from "node:fs/promises";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { childEnvironment } from "./environment.ts";
 import { runLeashed } from "./leash.ts";
 import { withLock } from "./lock.ts";
@@ -36,6 +36,7 @@ export async function deployApp(options: DeployOptions): Promise<void> {
       env: {
         ...childEnvironment(),
         ...options.environment,
+        TMPDIR: dirname(logFile), // the cloud assembly, megabytes of it, goes with the stage
         SST_TELEMETRY_DISABLED: "1",
         CI: "1",
       },

@@ -14,6 +14,8 @@ export const interruption: Promise<undefined> = new Promise((resolve) => {
 
 /** Listens from now on; `notify` says to the person that stopping takes a moment. */
 export function listenForInterruption(notify: () => void): void {
+  // Whoever read our output went away (`| head`): that ends the command as a closed terminal does.
+  process.stdout.on("error", () => controller.abort());
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
     process.on(signal, () => {
       if (!interrupted.aborted) notify();

@@ -91,13 +91,19 @@ function timeLines(result: RunResult, visits: readonly StateVisit[]): readonly s
   const quarantined = Date.parse(quarantinedAt);
   const row = (what: string, ms: number) => `  ${what.padEnd(28)} ${`${ms} ms`.padStart(9)}`;
   const before = visits.filter(({ enteredAt }) => enteredAt.getTime() < quarantined);
-  return [
-    `\nTime to contain: ${quarantined - detected} ms, of which`,
-    row("queue, pipe, bus and rule", Date.parse(execution.startedAt) - detected),
-    ...before.map(({ name, enteredAt, exitedAt }) => {
+  const parts: [string, number][] = [
+    ["queue, pipe, bus and rule", Date.parse(execution.startedAt) - detected],
+    ...before.map(({ name, enteredAt, exitedAt }): [string, number] => {
       const end = Math.min(exitedAt?.getTime() ?? quarantined, quarantined);
-      return row(name, end - enteredAt.getTime());
+      return [name, end - enteredAt.getTime()];
     }),
+  ];
+  const total = quarantined - detected;
+  const named = parts.reduce((sum, [, ms]) => sum + ms, 0);
+  return [
+    `\nTime to contain: ${total} ms, of which`,
+    ...parts.map(([what, ms]) => row(what, ms)),
+    row("between the states", total - named),
   ];
 }
 

@@ -3,10 +3,11 @@ import { join } from "node:path";
 import { type Aws, emulatorPython, startAws } from "./aws.ts";
 import { caFileOf, type Kubernetes, localkubeBinary, startKubernetes } from "./kubernetes.ts";
 import { freePorts } from "./ports.ts";
-import { checkPrerequisites } from "./prerequisites.ts";
+import type { Prerequisites } from "./prerequisites.ts";
 import type { Progress } from "./project.ts";
 
 export interface ServersOptions {
+  readonly tools: Prerequisites;
   readonly region: string;
   readonly clusterName: string;
   /** Everything that the servers write. */
@@ -31,7 +32,7 @@ export interface Servers {
 export async function startServers(options: ServersOptions): Promise<Servers> {
   const { folder, progress, signal, region, clusterName } = options;
   const timings: Record<string, number> = {};
-  const tools = await timed(timings, "prerequisites", () => checkPrerequisites());
+  const { tools } = options;
   const [kubernetesPort = 0, awsPort = 0] = await freePorts(2);
   const dir = join(folder, "kubernetes");
   const logFiles = { kubernetes: join(folder, "kubernetes.log"), aws: join(folder, "aws.log") };

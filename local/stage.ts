@@ -12,6 +12,7 @@ import { announce, refuseSecondStage, withdraw } from "./announcement.ts";
 import { deployApp } from "./deploy.ts";
 import { awsEnvironment, emulatedCredentials } from "./environment.ts";
 import { applyManifests, readManifests } from "./manifests.ts";
+import { checkPrerequisites } from "./prerequisites.ts";
 import { type Progress, projectRoot } from "./project.ts";
 import { type Servers, startServers, timed } from "./servers.ts";
 import { unprovidedTypes } from "./unprovided-types.ts";
@@ -61,12 +62,19 @@ export interface LocalStage {
 export async function startLocalStage(options: LocalStageOptions): Promise<LocalStage> {
   const startedAt = new Date().toISOString();
   if (options.announce) await refuseSecondStage();
+  const tools = await checkPrerequisites();
   const folder = await mkdtemp(join(tmpdir(), "containment-local-"));
   const abort = new AbortController();
   const signal = options.signal ? AbortSignal.any([options.signal, abort.signal]) : abort.signal;
   let servers: Servers | undefined;
   try {
-    servers = await startServers({ ...settings(), folder, progress: options.progress, signal });
+    servers = await startServers({
+      ...settings(),
+      tools,
+      folder,
+      progress: options.progress,
+      signal,
+    });
     const stage = await furnish(servers, folder, { ...options, signal });
     if (options.announce) {
       const { awsEndpoint, region, kubeconfig } = stage;

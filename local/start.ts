@@ -15,7 +15,8 @@ Stays up until Ctrl-C.
 
 Options:
   --once      end after the run; exit code 0 only when it ended contained
-  --json      print one JSON document on standard output, and nothing else there
+  --json      print one JSON document on standard output, and nothing else there; npm prints the
+              script's name before it unless called with --silent
   -h, --help  show this`;
 
 try {

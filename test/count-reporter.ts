@@ -5,8 +5,9 @@ export default class CountReporter implements Reporter {
   onTestRunEnd(modules: readonly TestModule[], unhandledErrors: readonly unknown[]): void {
     const tests = modules.flatMap((module) => [...module.children.allTests()]);
     const inState = (state: string) => tests.filter((test) => test.result().state === state).length;
-    // A file that did not load and an error outside of any test are failures too.
-    const outside = modules.filter((module) => module.errors().length > 0).length;
+    // A file that did not load, a hook that failed and an error outside of any test fail too.
+    const suites = modules.flatMap((module) => [module, ...module.children.allSuites()]);
+    const outside = suites.filter((suite) => suite.errors().length > 0).length;
     const failed = inState("failed") + outside + unhandledErrors.length;
     console.log(`\n${inState("passed")} passed, ${failed} failed`);
   }

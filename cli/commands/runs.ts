@@ -1,7 +1,7 @@
 import { GetObjectCommand, paginateListObjectsV2, S3Client } from "@aws-sdk/client-s3";
 import type { ArtefactName } from "../../core/evidence/keys.ts";
 import { runPrefix } from "../../core/evidence/keys.ts";
-import type { Manifest } from "../../core/evidence/manifest.ts";
+import { Manifest } from "../../core/evidence/manifest.ts";
 import type { RunResult } from "../../core/evidence/record-run.ts";
 import { describeTarget } from "../../core/target/target.ts";
 import { deployed } from "../stage.ts";
@@ -20,7 +20,8 @@ interface Run {
 /** `containment runs`: one line for each run, newest first. */
 export async function runs({ limit, ...options }: Options & { limit: string }): Promise<void> {
   const count = Number(limit);
-  if (!Number.isInteger(count) || count < 1) throw new Error(`--limit ${limit} is not a number`);
+  if (!Number.isInteger(count) || count < 1)
+    throw new Error(`--limit ${limit} is no whole number of 1 or more`);
   const bucket = await openBucket(options.stage);
   const ids = (await bucket.runIds()).toReversed().slice(0, count);
   const found: Run[] = [];
@@ -38,7 +39,7 @@ export async function run(id: string, { stage, json }: Options): Promise<void> {
   const bucket = await openBucket(stage);
   const [result, manifest] = await Promise.all([
     bucket.result(id),
-    bucket.read<Manifest>(id, "manifest.json"),
+    bucket.read<unknown>(id, "manifest.json"),
   ]);
   if (!result && !(await bucket.runIds()).includes(id)) {
     throw new Error(`stage ${stage} has no run ${id}; \`containment runs\` lists them`);
@@ -48,12 +49,16 @@ export async function run(id: string, { stage, json }: Options): Promise<void> {
     return;
   }
   console.log(`${id}  ${line(result)}`);
+  if (result) console.log(`  ${result.mode}: ${result.reason}`);
   for (const { code, message } of result?.reasons ?? []) console.log(`  ${code}: ${message}`);
   for (const { state, error } of result?.missing ?? []) {
     console.log(`  missing: ${state}'s evidence (${error})`);
   }
-  for (const { name, sha256 } of manifest?.artefacts ?? []) console.log(`  ${sha256}  ${name}`);
-  console.log(manifest ? `  sealed ${manifest.sealedAt}` : "  not sealed");
+  const sealed = Manifest.safeParse(manifest).data;
+  for (const { name, sha256 } of sealed?.artefacts ?? []) console.log(`  ${sha256}  ${name}`);
+  if (sealed) console.log(`  sealed ${sealed.sealedAt}`);
+  else
+    console.log(manifest === null ? "  not sealed" : "  manifest.json is no manifest: verify it");
   console.log(`  ${bucket.url(id)}`);
 }
 

@@ -36,7 +36,7 @@ async function prepare(verdict: RunVerdict = "contained") {
   const store = memoryStore();
   const { case: ref, artefacts } = await openCase(OPENING, store);
   const announced: unknown[] = [];
-  const { event: _, reason: __, ...opening } = OPENING;
+  const { event: _, ...opening } = OPENING;
   const input: RecordRunInput = {
     ...opening,
     case: ref,

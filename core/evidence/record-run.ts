@@ -24,6 +24,8 @@ export interface RunResult {
   readonly alert: Alert;
   readonly target: Target;
   readonly mode: Mode;
+  /** Why the run acted, or only audited, in Triage's words. */
+  readonly reason: string;
   readonly verdict: RunVerdict;
   readonly reasons: readonly { readonly code: string; readonly message: string }[];
   /** When the last write of the quarantine was answered; null when nothing was written. */

@@ -15,6 +15,7 @@ CORRECTIONS = (
     "eks",
     "sts",
     "pipes",
+    "s3",
     "events",
     "state_machines",
     "jsonata",
