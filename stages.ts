@@ -1,5 +1,6 @@
 import * as z from "zod";
 import { MODES, SEVERITIES } from "./core/alert/alert.ts";
+import { ORDERS, OTHER_POLICIES, WORKLOAD_RESPONSES } from "./core/quarantine/settings.ts";
 
 /**
  * What an operator decides, per stage: `npx sst deploy --stage prod` reads `STAGES.prod` below. A
@@ -43,6 +44,49 @@ const Stage = z.strictObject({
       .array(z.string())
       .default(["kube-system", "kube-public", "kube-node-lease"]),
   }),
+
+  quarantine: z
+    .strictObject({
+      /**
+       * On the AWS VPC CNI, whose pods of one ReplicaSet share one set of rules. `fast` cuts the pod
+       * off within milliseconds, and its siblings with it until a rollout has replaced them; `clean`
+       * replaces the siblings first, and the pod stays as reachable as they are until then. By the
+       * alert's severity; default `fast` for critical and high, `clean` for the rest.
+       */
+      order: z
+        .strictObject({
+          critical: z.enum(ORDERS).default("fast"),
+          high: z.enum(ORDERS).default("fast"),
+          medium: z.enum(ORDERS).default("clean"),
+          low: z.enum(ORDERS).default("clean"),
+          informational: z.enum(ORDERS).default("clean"),
+        })
+        .prefault({}),
+      /**
+       * What becomes of a contained pod's workload: `keep` it running, `annotate` it as under
+       * investigation, or `scaleToZero`, its replica count recorded. Default `keep`: one bad pod
+       * should not take the service down.
+       */
+      workload: z.enum(WORKLOAD_RESPONSES).default("keep"),
+      /**
+       * Other policies of a contained namespace that still allow traffic: `report` them only, or
+       * `suspend` them, that is point them at nothing until the release. Default: `suspend` when the
+       * run contains, `report` when it only audits.
+       */
+      otherPolicies: z
+        .strictObject({
+          containment: z.enum(OTHER_POLICIES).default("suspend"),
+          audit: z.enum(OTHER_POLICIES).default("report"),
+        })
+        .prefault({}),
+      /**
+       * On a VPC CNI without ClusterNetworkPolicy, delete the deny-all policy and create it again
+       * once the siblings are gone: it cuts connections from before that are in use, and opens the
+       * pod for a third of a second. Default false: that third is the attacker's.
+       */
+      recreateToCutFlows: z.boolean().default(false),
+    })
+    .prefault({}),
 
   evidence: z.strictObject({
     /** Days for which nobody can delete evidence. Default 365: most audits look back a year. */

@@ -10,7 +10,7 @@ export default defineConfig({
         test: {
           name: "unit",
           include: ["**/*.test.ts"],
-          exclude: [...everywhere, "test/e2e/**"],
+          exclude: [...everywhere, "test/e2e/**", "test/packets/**"],
           testTimeout: 30_000,
         },
       },
@@ -23,6 +23,17 @@ export default defineConfig({
           // One stage serves all files, and one of them takes its API server away.
           fileParallelism: false,
           testTimeout: 120_000,
+          hookTimeout: 120_000,
+        },
+      },
+      {
+        test: {
+          name: "packets",
+          include: ["test/packets/**/*.test.ts"],
+          exclude: everywhere,
+          // Each file makes the one network that they all run in its own.
+          fileParallelism: false,
+          testTimeout: 60_000,
           hookTimeout: 120_000,
         },
       },

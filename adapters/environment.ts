@@ -2,6 +2,12 @@ import * as z from "zod";
 import { MODES, SEVERITIES } from "../core/alert/alert.ts";
 import type { ClusterIdentity } from "../core/alert/reading.ts";
 import type { ResponseSettings } from "../core/alert/triage.ts";
+import {
+  ORDERS,
+  OTHER_POLICIES,
+  type QuarantineSettings,
+  WORKLOAD_RESPONSES,
+} from "../core/quarantine/settings.ts";
 
 /** The one place that reads the environment which the stacks give to the functions. */
 function required(name: string): string {
@@ -29,3 +35,13 @@ const Settings = z.object({
 
 export const responseSettings = (): ResponseSettings =>
   Settings.parse(JSON.parse(required("RESPONSE_SETTINGS")));
+
+const Quarantine = z.object({
+  order: z.record(z.enum(SEVERITIES), z.enum(ORDERS)),
+  workload: z.enum(WORKLOAD_RESPONSES),
+  otherPolicies: z.record(z.enum(MODES), z.enum(OTHER_POLICIES)),
+  recreateToCutFlows: z.boolean(),
+});
+
+export const quarantineSettings = (): QuarantineSettings =>
+  Quarantine.parse(JSON.parse(required("QUARANTINE_SETTINGS")));

@@ -2,6 +2,7 @@
 import { Command } from "commander";
 import { STAGE_NAMES } from "../stages.ts";
 import { contain } from "./commands/contain.ts";
+import { plan } from "./commands/plan.ts";
 import { run, runs } from "./commands/runs.ts";
 import { triage } from "./commands/triage.ts";
 import { verify } from "./commands/verify.ts";
@@ -27,6 +28,18 @@ program
   .action(triage);
 
 program
+  .command("reach")
+  .description("say, offline, who can reach a pod and whom it can reach")
+  .requiredOption("--manifests <path>", "a file or folder of YAML or JSON; - reads standard input")
+  .requiredOption("--pod <ns/name>", "the pod")
+  .option("--cni <name>", "which CNI enforces: vpc, cilium or calico (default: not known)")
+  .option(...jsonOption)
+  .action(async (options) => {
+    const { reach } = await import("./commands/reach.ts");
+    await reach(options);
+  });
+
+program
   .command("contain")
   .description("ask for a containment by hand")
   .argument("<target>", "a namespace, or namespace/pod")
@@ -36,6 +49,16 @@ program
   .option(...stageOption, "local")
   .option(...jsonOption)
   .action(contain);
+
+program
+  .command("plan")
+  .description("show what a containment would write, and change nothing")
+  .argument("<target>", "a namespace, or namespace/pod")
+  .option("--severity <severity>", "as the alert's: it decides the order of writes", "high")
+  .option("--uid <uid>", "plan only for the object with this UID")
+  .option(...stageOption, "local")
+  .option(...jsonOption)
+  .action(plan);
 
 program
   .command("runs")

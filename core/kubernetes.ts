@@ -1,3 +1,5 @@
+import type { Denial, PolicyKind, PolicySet } from "./policies.ts";
+
 /**
  * Kubernetes objects as the API server sends them, reduced to the fields that decide something
  * here, and the port through which the product reads and changes a cluster. The generated classes
@@ -12,7 +14,14 @@ export interface ObjectMeta {
   readonly annotations?: Labels;
   /** RFC 3339 in UTC, whole seconds. */
   readonly creationTimestamp?: string;
-  readonly ownerReferences?: readonly { kind: string; name: string; uid: string }[];
+  /** Set while the object is being deleted and something still holds on to it. */
+  readonly deletionTimestamp?: string;
+  readonly ownerReferences?: readonly {
+    readonly kind: string;
+    readonly name: string;
+    readonly uid: string;
+    readonly controller?: boolean;
+  }[];
 }
 
 export type Labels = Readonly<Record<string, string>>;
@@ -22,6 +31,9 @@ export interface Pod {
   readonly spec: {
     readonly nodeName?: string;
     readonly hostNetwork?: boolean;
+    readonly serviceAccountName?: string;
+    readonly os?: { readonly name: string };
+    readonly nodeSelector?: Labels;
     readonly volumes?: readonly {
       readonly name: string;
       readonly persistentVolumeClaim?: { readonly claimName: string };
@@ -33,6 +45,8 @@ export interface Pod {
   readonly status?: {
     readonly phase?: string;
     readonly podIP?: string;
+    /** One address per family; the first is `podIP`. */
+    readonly podIPs?: readonly { readonly ip: string }[];
     readonly containerStatuses?: readonly ContainerStatus[];
     readonly initContainerStatuses?: readonly ContainerStatus[];
     readonly ephemeralContainerStatuses?: readonly ContainerStatus[];
@@ -42,7 +56,15 @@ export interface Pod {
 export interface Container {
   readonly name: string;
   readonly image?: string;
+  readonly ports?: readonly ContainerPort[];
   readonly env?: readonly { readonly name: string; readonly value?: string }[];
+}
+
+export interface ContainerPort {
+  readonly name?: string;
+  readonly containerPort: number;
+  /** Default TCP. */
+  readonly protocol?: string;
 }
 
 export interface ContainerStatus {
@@ -61,20 +83,6 @@ export interface LabelSelector {
   }[];
 }
 
-export interface NetworkPolicy {
-  readonly apiVersion?: string;
-  readonly kind?: string;
-  readonly metadata: ObjectMeta;
-  readonly spec: NetworkPolicySpec;
-}
-
-export interface NetworkPolicySpec {
-  readonly podSelector: LabelSelector;
-  readonly policyTypes?: readonly string[];
-  readonly ingress?: readonly unknown[];
-  readonly egress?: readonly unknown[];
-}
-
 export interface Namespace {
   readonly metadata: ObjectMeta;
 }
@@ -82,6 +90,77 @@ export interface Namespace {
 export interface Node {
   readonly metadata: ObjectMeta;
   readonly spec: { readonly providerID?: string };
+}
+
+/** The controllers of pods whose behaviour decides what becomes of a quarantined pod. */
+export const WORKLOAD_KINDS = [
+  "Deployment",
+  "ReplicaSet",
+  "StatefulSet",
+  "DaemonSet",
+  "Job",
+] as const;
+export type WorkloadKind = (typeof WORKLOAD_KINDS)[number];
+
+export interface Workload {
+  readonly metadata: ObjectMeta;
+  readonly spec: {
+    readonly replicas?: number;
+    readonly paused?: boolean;
+    readonly selector?: LabelSelector;
+    readonly template?: { readonly metadata?: { readonly annotations?: Labels } };
+  };
+}
+
+export interface DaemonSet {
+  readonly metadata: ObjectMeta;
+  readonly spec: {
+    readonly template: {
+      readonly spec: {
+        readonly containers: readonly {
+          readonly name: string;
+          readonly image?: string;
+          readonly args?: readonly string[];
+          readonly env?: readonly { readonly name: string; readonly value?: string }[];
+        }[];
+      };
+    };
+  };
+}
+
+export interface ConfigMap {
+  readonly metadata: ObjectMeta;
+  readonly data?: Labels;
+}
+
+export interface Service {
+  readonly metadata: ObjectMeta;
+  /** Left out or empty: the Service's endpoints are managed by somebody else. */
+  readonly spec: { readonly selector?: Labels };
+}
+
+export interface PodDisruptionBudget {
+  readonly metadata: ObjectMeta;
+  readonly spec: { readonly selector?: LabelSelector };
+}
+
+export interface HorizontalPodAutoscaler {
+  readonly metadata: ObjectMeta;
+  readonly spec: { readonly scaleTargetRef: { readonly kind: string; readonly name: string } };
+}
+
+/** What lies around the target, each kind's first page only: it is told, it decides nothing. */
+export interface Surroundings {
+  readonly pods: FirstPage<{ readonly metadata: ObjectMeta }>;
+  readonly services: FirstPage<Service>;
+  readonly disruptionBudgets: FirstPage<PodDisruptionBudget>;
+  readonly autoscalers: FirstPage<HorizontalPodAutoscaler>;
+}
+
+export interface FirstPage<T> {
+  readonly items: readonly T[];
+  /** How many more there are. */
+  readonly remaining: number;
 }
 
 export interface PersistentVolumeClaim {
@@ -96,10 +175,34 @@ export interface PersistentVolume {
 
 /** One right that the product needs, in the words of Kubernetes RBAC. */
 export interface Permission {
-  readonly verb: "get" | "list" | "create" | "patch";
-  readonly group: "" | "networking.k8s.io";
+  readonly verb: "get" | "list" | "create" | "patch" | "update" | "delete";
+  /** Empty for the core group. */
+  readonly group: string;
   readonly resource: string;
 }
+
+/** One object and no other that may take its name later. */
+export interface ObjectRef {
+  readonly apiVersion: string;
+  readonly kind: string;
+  /** Null for cluster-scoped kinds. */
+  readonly namespace: string | null;
+  readonly name: string;
+  readonly uid: string;
+}
+
+/** The object that bears a name already. */
+export interface ExistingObject {
+  readonly metadata: ObjectMeta;
+  readonly spec?: unknown;
+}
+
+/** JSON Patch (RFC 6902), as the API server applies it. */
+export type JsonPatch = readonly {
+  readonly op: "add" | "remove" | "test";
+  readonly path: string;
+  readonly value?: unknown;
+}[];
 
 /**
  * What the product asks of a cluster. Reads of an object that is not there return null.
@@ -110,23 +213,54 @@ export interface Permission {
 export interface Kubernetes {
   namespace(name: string): Promise<Namespace | null>;
   pod(namespace: string, name: string): Promise<Pod | null>;
-  pods(namespace: string): Promise<readonly Pod[]>;
-  networkPolicies(namespace: string): Promise<readonly NetworkPolicy[]>;
+  /** All pods of a namespace, a page at a time, so that a large one fits into a small function. */
+  podPages(namespace: string): AsyncIterable<readonly Pod[]>;
+  /** The same without spec and status: a fraction of the bytes. */
+  podMetadataPages(namespace: string): AsyncIterable<readonly { readonly metadata: ObjectMeta }[]>;
   node(name: string): Promise<Node | null>;
   persistentVolumeClaim(namespace: string, name: string): Promise<PersistentVolumeClaim | null>;
   persistentVolume(name: string): Promise<PersistentVolume | null>;
-  /** Replaces all labels of the pod with this UID. False when that pod is no longer there. */
-  replacePodLabels(pod: PodRef, labels: Labels): Promise<boolean>;
-  /** Server-side apply with our field manager; a field owned by another is `KubernetesConflict`. */
-  applyNetworkPolicy(policy: NetworkPolicy): Promise<NetworkPolicy>;
+  workload(kind: WorkloadKind, namespace: string, name: string): Promise<Workload | null>;
+  daemonSets(namespace: string): Promise<readonly DaemonSet[]>;
+  configMap(namespace: string, name: string): Promise<ConfigMap | null>;
+  surroundings(namespace: string): Promise<Surroundings>;
+
+  /** Which kinds of policy the API server serves: API discovery. */
+  policyKinds(): Promise<readonly PolicyKind[]>;
+  /** All policies of these kinds that can concern pods of the namespace. */
+  policies(namespace: string, kinds: readonly PolicyKind[]): Promise<PolicySet>;
+  /** What the AWS VPC CNI's controller made of the policies; empty where `kinds` lacks it. */
+  policyEndpoints(
+    namespace: string,
+    kinds: readonly PolicyKind[],
+  ): Promise<readonly PolicyEndpoint[]>;
+
+  /** Patches the object with this UID and no other. False when it is no longer there. */
+  patch(object: ObjectRef, patch: JsonPatch): Promise<boolean>;
+  /** The new object's UID, or null when the name is taken: nothing was changed then. */
+  create(object: Denial): Promise<string | null>;
+  /** What bears the name of this object. */
+  existing(object: Denial): Promise<ExistingObject | null>;
+  /** Puts the object in the place of exactly that one. False when that has changed or is gone. */
+  replace(object: Denial, existing: ExistingObject): Promise<boolean>;
+  /** Deletes the object with this UID and no other; done when it is not there. */
+  delete(object: ObjectRef): Promise<void>;
+
   identity(): Promise<{ readonly username: string; readonly groups: readonly string[] }>;
-  /** The API server's own answer to "may this identity do that in every namespace?" */
-  allowed(permission: Permission): Promise<boolean>;
+  /** Those that the API server says this identity does not have in the namespace. */
+  missing(permissions: readonly Permission[], namespace: string): Promise<readonly Permission[]>;
 }
 
-/** One pod and no other that may take its name later. */
-export interface PodRef {
-  readonly namespace: string;
-  readonly name: string;
-  readonly uid: string;
+/** A PolicyEndpoint or ClusterPolicyEndpoint: a policy as the VPC CNI's agents are told of it. */
+export interface PolicyEndpoint {
+  readonly metadata: ObjectMeta;
+  readonly spec: {
+    readonly policyRef: { readonly name: string; readonly namespace?: string };
+    readonly podSelectorEndpoints?: readonly {
+      readonly name: string;
+      readonly namespace: string;
+      readonly podIP: string;
+      readonly hostIP: string;
+    }[];
+  };
 }

@@ -1,13 +1,21 @@
 import * as z from "zod";
+import { quarantineSettings } from "../adapters/environment.ts";
 import { connect, evidenceStore, now } from "../adapters/ports.ts";
 import { applyPolicy } from "../core/quarantine/apply-policy.ts";
-import { Alert, Case, Cluster, Mode, Target } from "./contract.ts";
+import { Alert, Case, Cluster, Mode, Network, Target } from "./contract.ts";
 import { state } from "./state.ts";
 
-const store = evidenceStore();
+const ports = { store: evidenceStore(), settings: quarantineSettings(), now };
 
-const Input = z.object({ case: Case, alert: Alert, target: Target, mode: Mode, cluster: Cluster });
+const Input = z.object({
+  case: Case,
+  alert: Alert,
+  target: Target,
+  mode: Mode,
+  cluster: Cluster,
+  network: Network,
+});
 
 export const handler = state("ApplyPolicy", Input, (input) =>
-  applyPolicy(input, { kubernetes: connect(input.cluster), store, now }),
+  applyPolicy(input, { ...ports, kubernetes: connect(input.cluster) }),
 );

@@ -8,6 +8,4 @@ const ports = { clusters: clusters(), connect, store: evidenceStore(), now };
 
 const Input = z.object({ case: Case, target: Target });
 
-export const handler = state("Authenticate", Input, (input) =>
-  authenticate({ case: input.case, cluster: input.target.cluster }, ports),
-);
+export const handler = state("Authenticate", Input, (input) => authenticate(input, ports));

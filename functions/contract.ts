@@ -1,5 +1,7 @@
 import * as z from "zod";
 import { MODES, SEVERITIES } from "../core/alert/alert.ts";
+import { CNIS } from "../core/cluster/network.ts";
+import { POLICY_KINDS, type PolicyKind } from "../core/policies.ts";
 
 /** The states that run code, as the workflow, the files in functions/ and the documents name them. */
 export const STATES = [
@@ -9,6 +11,7 @@ export const STATES = [
   "Authenticate",
   "SnapshotBefore",
   "ApplyPolicy",
+  "CompletePolicy",
   "SnapshotNodeEbs",
   "SnapshotAfter",
   "RecordRun",
@@ -54,6 +57,19 @@ export const Cluster = z.object({
   name: z.string(),
   endpoint: z.string(),
   certificateAuthority: z.string(),
+  ipFamily: z.enum(["ipv4", "ipv6"]),
+});
+
+const POLICY_KIND_NAMES = Object.keys(POLICY_KINDS) as PolicyKind[];
+
+/** What enforces policies in the cluster, as Authenticate found it. */
+export const Network = z.object({
+  cni: z.enum(CNIS).nullable(),
+  enforcing: z.enum(["on", "off", "unknown"]),
+  mode: z.enum(["standard", "strict", "unknown"]).nullable(),
+  ipFamily: z.enum(["ipv4", "ipv6"]),
+  policyKinds: z.array(z.enum(POLICY_KIND_NAMES)),
+  seen: z.array(z.string()),
 });
 
 export const Artefact = z.object({

@@ -9,7 +9,8 @@ import { evidenceBucket } from "../adapters/aws/evidence-bucket.ts";
 import { executions, type StateVisit } from "../adapters/aws/executions.ts";
 import { artefactKey, runPrefix } from "../core/evidence/keys.ts";
 import type { RunResult } from "../core/evidence/record-run.ts";
-import type { Plan, Step } from "../core/quarantine/plan.ts";
+import { planLines } from "../core/quarantine/describe-plan.ts";
+import type { Plan } from "../core/quarantine/plan.ts";
 import { sendToQueue, terminalShellAlert } from "./falco.ts";
 import { executionOf, followExecution, type StateTime, stateTimes } from "./follow.ts";
 import type { Progress } from "./project.ts";
@@ -61,8 +62,8 @@ export async function runMainJob(stage: LocalStage, say: Progress): Promise<Outc
   const evidence = await store.inspect(runPrefix(runId));
   for (const line of verdictLines(result)) say(line);
   for (const line of timeLines(result, visits)) say(line);
-  say("\nChanged");
-  for (const step of plan?.document.steps ?? []) say(`  ${describeStep(step)}`);
+  say("\nPlan, as carried out");
+  for (const line of plan ? planLines(plan.document) : []) say(`  ${line}`);
   say(`\nEvidence in s3://${deployment.evidenceBucket}/${runPrefix(runId)}, with SHA-256`);
   for (const { key, sha256 } of evidence) {
     say(`  ${sha256}  ${key.slice(runPrefix(runId).length)}`);
@@ -83,6 +84,9 @@ function verdictLines(result: RunResult): readonly string[] {
   ];
 }
 
+/** The state around the parallel branches, and the branch that the quarantine does not wait for. */
+const BESIDE = ["CompleteAndPreserve", "SnapshotNodeEbs"];
+
 /** From the sensor's clock to the last write of the quarantine, and what took how long. */
 function timeLines(result: RunResult, visits: readonly StateVisit[]): readonly string[] {
   const { quarantinedAt, alert, execution } = result;
@@ -90,7 +94,9 @@ function timeLines(result: RunResult, visits: readonly StateVisit[]): readonly s
   const detected = Date.parse(alert.detectedAt);
   const quarantined = Date.parse(quarantinedAt);
   const row = (what: string, ms: number) => `  ${what.padEnd(28)} ${`${ms} ms`.padStart(9)}`;
-  const before = visits.filter(({ enteredAt }) => enteredAt.getTime() < quarantined);
+  const before = visits
+    .filter(({ enteredAt }) => enteredAt.getTime() < quarantined)
+    .filter(({ name }) => !BESIDE.includes(name));
   const parts: [string, number][] = [
     ["queue, pipe, bus and rule", Date.parse(execution.startedAt) - detected],
     ...before.map(({ name, enteredAt, exitedAt }): [string, number] => {
@@ -105,13 +111,4 @@ function timeLines(result: RunResult, visits: readonly StateVisit[]): readonly s
     ...parts.map(([what, ms]) => row(what, ms)),
     row("between the states", total - named),
   ];
-}
-
-function describeStep(step: Step): string {
-  if (step.action === "applyNetworkPolicy") {
-    const { namespace, name } = step.policy.metadata;
-    return `NetworkPolicy ${namespace}/${name}: nothing in, nothing out`;
-  }
-  const was = Object.entries(step.undo.labels).map(([key, value]) => `${key}=${value}`);
-  return `pod ${step.pod.namespace}/${step.pod.name}: labels replaced (were ${was.join(", ")})`;
 }

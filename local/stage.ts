@@ -5,10 +5,11 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { CreateClusterCommand, EKSClient } from "@aws-sdk/client-eks";
+import { CreateAccessEntryCommand, CreateClusterCommand, EKSClient } from "@aws-sdk/client-eks";
 import { KubeConfig } from "@kubernetes/client-node";
 import { settingsFor } from "../stages.ts";
 import { announce, refuseSecondStage, withdraw } from "./announcement.ts";
+import { installCni } from "./cni/cni.ts";
 import { deployApp } from "./deploy.ts";
 import { awsEnvironment, emulatedCredentials } from "./environment.ts";
 import { applyManifests, readManifests } from "./manifests.ts";
@@ -95,7 +96,7 @@ function settings(): { readonly region: string; readonly clusterName: string } {
   return { region, clusterName: cluster.name };
 }
 
-/** Makes a stage of two bare servers: the EKS cluster, our permissions in it, the app. */
+/** Makes a stage of two bare servers: the EKS cluster, our permissions and its CNI in it, the app. */
 async function furnish(
   servers: Servers,
   folder: string,
@@ -111,6 +112,7 @@ async function furnish(
 
   await timed(timings, "cluster", () => createCluster(aws, clusterName));
   await timed(timings, "rbac", async () => applyManifests(kubernetes, await readManifests(rbac)));
+  await timed(timings, "cni", () => installCni(kubernetes, "vpc"));
   progress("deploy: sst deploy --stage local (about 20 s the first time)");
   const logFiles = { ...servers.logFiles, deploy: join(folder, "deploy.log") };
   await timed(timings, "deploy", () =>
@@ -156,6 +158,14 @@ async function createCluster(aws: AwsClientConfig, name: string): Promise<void> 
       // The emulator records these and asks for nothing behind them.
       roleArn: "arn:aws:iam::000000000000:role/containment-local-cluster",
       resourcesVpcConfig: { subnetIds: ["subnet-00000001", "subnet-00000002"] },
+    }),
+  );
+  // Whoever works at this machine may look, as `containment plan` does.
+  await eks.send(
+    new CreateAccessEntryCommand({
+      clusterName: name,
+      principalArn: "arn:aws:iam::000000000000:root",
+      kubernetesGroups: ["containment-readers"],
     }),
   );
   eks.destroy();

@@ -38,9 +38,11 @@ export function grantsOf(state: StateName, resources: Resources): readonly Polic
         allow(["eks:DescribeCluster"], clusterArn),
       ];
     case "SnapshotBefore":
-      return [writes("runs/*/before.json"), seesAbsence];
+      return [writes("runs/*/before.json", "runs/*/before-pods-*.json"), seesAbsence];
     case "ApplyPolicy":
       return [writes("runs/*/plan.json", "runs/*/policy.json"), seesAbsence];
+    case "CompletePolicy":
+      return [writes("runs/*/completion.json"), reads("runs/*/plan.json"), seesAbsence];
     case "SnapshotNodeEbs":
       return [
         writes("runs/*/node.json", "runs/*/volumes.json"),
@@ -63,7 +65,11 @@ export function grantsOf(state: StateName, resources: Resources): readonly Polic
         }),
       ];
     case "SnapshotAfter":
-      return [writes("runs/*/after.json"), reads("runs/*/plan.json"), seesAbsence];
+      return [
+        writes("runs/*/after.json", "runs/*/after-pods-*.json"),
+        reads("runs/*/plan.json", "runs/*/policy.json", "runs/*/completion.json"),
+        seesAbsence,
+      ];
     case "RecordRun":
       return [
         writes("runs/*/containment.json", "runs/*/audit.json", "runs/*/manifest.json"),

@@ -22,6 +22,7 @@ const KUBERNETES_GROUPS: Partial<Record<StateName, readonly KubernetesGroup[]>> 
   Authenticate: ["containment-readers", "containment-responders"],
   SnapshotBefore: ["containment-readers"],
   ApplyPolicy: ["containment-readers", "containment-responders"],
+  CompletePolicy: ["containment-readers", "containment-responders"],
   SnapshotNodeEbs: ["containment-readers"],
   SnapshotAfter: ["containment-readers"],
 };
@@ -77,6 +78,7 @@ export function playbook({ stack, app }: StackContext) {
         CLUSTER_NAME: clusterName,
         CLUSTER_ARN: clusterArn,
         RESPONSE_SETTINGS: JSON.stringify(settings.response),
+        QUARANTINE_SETTINGS: JSON.stringify(settings.quarantine),
       },
       ...placement,
     });

@@ -113,7 +113,7 @@ describe("the functions", () => {
   test("enter the cluster as members of our groups only, each through an access entry of its own", () => {
     const entries = resources("AWS::EKS::AccessEntry");
 
-    expect(entries).toHaveLength(5);
+    expect(entries).toHaveLength(6);
     for (const [id, { Properties }] of entries) {
       expect(Properties.Type, id).toBe("STANDARD");
       expect(Properties.AccessPolicies, id).toBeUndefined();

@@ -3,7 +3,12 @@ import { join } from "node:path";
 import { expect, test } from "vitest";
 import { parseAllDocuments } from "yaml";
 import * as z from "zod";
-import { PLAN_PERMISSIONS } from "../core/quarantine/plan.ts";
+import type { Permission } from "../core/kubernetes.ts";
+import {
+  NETWORK_PERMISSIONS,
+  READ_PERMISSIONS,
+  WRITE_PERMISSIONS,
+} from "../core/quarantine/permissions.ts";
 
 const Role = z.object({
   kind: z.literal("ClusterRole"),
@@ -31,16 +36,21 @@ const granted = roles.flatMap(({ rules }) =>
 );
 
 /** Reads that SnapshotNodeEbs makes beyond what a plan needs. */
-const READ_FOR_VOLUMES = ["nodes", "persistentvolumeclaims", "persistentvolumes"].map(
-  (resource) => `get ${resource}.`,
-);
+const READ_FOR_VOLUMES: readonly Permission[] = [
+  "nodes",
+  "persistentvolumeclaims",
+  "persistentvolumes",
+].map((resource) => ({ verb: "get", group: "", resource }));
 
 test("the cluster grants exactly what the code asks for", () => {
-  const needed = PLAN_PERMISSIONS.map(
-    ({ verb, resource, group }) => `${verb} ${resource}.${group}`,
-  );
+  const needed = [
+    ...READ_PERMISSIONS,
+    ...NETWORK_PERMISSIONS,
+    ...WRITE_PERMISSIONS,
+    ...READ_FOR_VOLUMES,
+  ].map(({ verb, resource, group }) => `${verb} ${resource}.${group}`);
 
-  expect(granted.toSorted()).toEqual([...needed, ...READ_FOR_VOLUMES].toSorted());
+  expect(granted.toSorted()).toEqual(needed.toSorted());
 });
 
 test("nothing is granted by wildcard, and no secret can be read", () => {

@@ -15,7 +15,8 @@ export function eksClusters(config: EKSClientConfig): Clusters {
         if (!endpoint || !certificateAuthority) {
           throw new TransientError("AwsUnavailable", `cluster ${name} has no endpoint yet`);
         }
-        return { name, endpoint, certificateAuthority };
+        const ipFamily = cluster.kubernetesNetworkConfig?.ipFamily === "ipv6" ? "ipv6" : "ipv4";
+        return { name, endpoint, certificateAuthority, ipFamily };
       } catch (error) {
         if (error instanceof Error && error.name === "ResourceNotFoundException") {
           throw new PermanentError(

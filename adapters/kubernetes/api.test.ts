@@ -1,4 +1,5 @@
 import { describe, expect, test } from "vitest";
+import type { Denial } from "../../core/policies.ts";
 import { kubernetesApi } from "./api.ts";
 import type { ApiAnswer, ApiRequest } from "./transport.ts";
 
@@ -13,7 +14,20 @@ function prepare(...answers: readonly ApiAnswer[]) {
   return { api, asked };
 }
 
-const POD = { namespace: "payments", name: "checkout-1", uid: "uid-1" };
+const POD = {
+  apiVersion: "v1",
+  kind: "Pod",
+  namespace: "payments",
+  name: "checkout-1",
+  uid: "uid-1",
+};
+const LABELS = [{ op: "add", path: "/metadata/labels", value: { a: "b" } }] as const;
+const DENIAL: Denial = {
+  apiVersion: "networking.k8s.io/v1",
+  kind: "NetworkPolicy",
+  metadata: { name: "q", namespace: "payments" },
+  spec: { podSelector: {}, policyTypes: ["Ingress", "Egress"] },
+};
 
 describe("reading", () => {
   test("follows a list to its last page", async () => {
@@ -22,7 +36,10 @@ describe("reading", () => {
       { status: 200, body: { items: [{ id: 2 }], metadata: {} } },
     );
 
-    expect(await api.pods("payments")).toHaveLength(2);
+    const sizes: number[] = [];
+    for await (const page of api.podPages("payments")) sizes.push(page.length);
+
+    expect(sizes).toEqual([1, 1]);
     expect(asked[1]?.path).toContain("&continue=next%20page");
   });
 
@@ -34,6 +51,7 @@ describe("reading", () => {
     [401, "KubernetesUnauthorized"],
     [403, "KubernetesForbidden"],
     [409, "KubernetesConflict"],
+    [410, "KubernetesConflict"],
     [422, "KubernetesRejected"],
     [429, "KubernetesThrottled"],
     [500, "KubernetesUnavailable"],
@@ -46,27 +64,116 @@ describe("reading", () => {
   });
 });
 
-describe("replacing a pod's labels", () => {
+describe("patching", () => {
   test("tests the UID in the same request", async () => {
     const { api, asked } = prepare({ status: 200, body: {} });
 
-    expect(await api.replacePodLabels(POD, { a: "b" })).toBe(true);
+    expect(await api.patch(POD, LABELS)).toBe(true);
     expect(asked[0]?.body?.content).toEqual([
       { op: "test", path: "/metadata/uid", value: "uid-1" },
-      { op: "add", path: "/metadata/labels", value: { a: "b" } },
+      ...LABELS,
     ]);
   });
 
-  test("tells a successor of the same name from labels that were rejected", async () => {
+  test("tells a successor of the same name from a change that was rejected", async () => {
     const rejected = { status: 422, body: { message: "no" } };
     const pod = (uid: string) => ({ status: 200, body: { metadata: { uid } } });
 
-    expect(await prepare(rejected, pod("uid-2")).api.replacePodLabels(POD, {})).toBe(false);
-    expect(await prepare(rejected, { status: 404, body: {} }).api.replacePodLabels(POD, {})).toBe(
-      false,
+    expect(await prepare(rejected, pod("uid-2")).api.patch(POD, LABELS)).toBe(false);
+    expect(await prepare(rejected, { status: 404, body: {} }).api.patch(POD, LABELS)).toBe(false);
+    await expect(prepare(rejected, pod("uid-1")).api.patch(POD, LABELS)).rejects.toMatchObject({
+      name: "KubernetesRejected",
+    });
+  });
+});
+
+describe("a policy of our own", () => {
+  test("is created only where the name is free, with every field checked", async () => {
+    const { api, asked } = prepare(
+      { status: 201, body: { metadata: { uid: "u" } } },
+      { status: 409, body: {} },
     );
-    await expect(
-      prepare(rejected, pod("uid-1")).api.replacePodLabels(POD, {}),
-    ).rejects.toMatchObject({ name: "KubernetesRejected" });
+
+    expect(await api.create(DENIAL)).toBe("u");
+    expect(await api.create(DENIAL)).toBeNull();
+    expect(asked[0]).toMatchObject({
+      method: "POST",
+      path: "/apis/networking.k8s.io/v1/namespaces/payments/networkpolicies?fieldValidation=Strict",
+    });
+  });
+
+  test("takes the place of exactly the one that was read, and keeps its finalizers", async () => {
+    const { api, asked } = prepare({ status: 200, body: {} }, { status: 409, body: {} });
+    const existing = {
+      metadata: { name: "q", uid: "u", resourceVersion: "7", finalizers: ["controller"] },
+    };
+
+    expect(await api.replace(DENIAL, existing)).toBe(true);
+    expect(await api.replace(DENIAL, existing)).toBe(false);
+    expect(asked[0]?.body?.content).toMatchObject({
+      metadata: { uid: "u", resourceVersion: "7", finalizers: ["controller"] },
+      spec: DENIAL.spec,
+    });
+  });
+
+  test("is deleted by its UID, and what bears its name by then is left alone", async () => {
+    const { api, asked } = prepare({ status: 409, body: {} });
+
+    await api.delete({ ...POD, apiVersion: "networking.k8s.io/v1", kind: "NetworkPolicy" });
+    expect(asked[0]?.body?.content).toMatchObject({ preconditions: { uid: "uid-1" } });
+  });
+});
+
+describe("rights", () => {
+  test("are listed in one request, and asked for one by one only where the list lacks them", async () => {
+    const { api, asked } = prepare(
+      {
+        status: 201,
+        body: {
+          status: {
+            resourceRules: [
+              { verbs: ["get"], apiGroups: [""], resources: ["pods"] },
+              { verbs: ["get"], apiGroups: [""], resources: ["nodes"], resourceNames: ["n1"] },
+            ],
+          },
+        },
+      },
+      { status: 201, body: { status: { allowed: true } } },
+      { status: 201, body: { status: { allowed: false } } },
+    );
+    const wanted = [
+      { verb: "get", group: "", resource: "pods" },
+      { verb: "get", group: "", resource: "nodes" },
+      { verb: "patch", group: "", resource: "pods" },
+    ] as const;
+
+    expect(await api.missing(wanted, "payments")).toEqual([wanted[2]]);
+    expect(asked).toHaveLength(3);
+  });
+});
+
+describe("policies", () => {
+  test("of kinds that the API server does not serve are not asked for", async () => {
+    const { api, asked } = prepare(
+      {
+        status: 200,
+        body: {
+          items: [
+            {
+              metadata: { name: "networking.k8s.aws" },
+              versions: [{ resources: [{ resource: "clusternetworkpolicies" }] }],
+            },
+          ],
+        },
+      },
+      { status: 200, body: { items: [{ metadata: { name: "a" }, spec: {} }] } },
+    );
+
+    const kinds = await api.policyKinds();
+    const { clusterNetworkPolicies } = await api.policies("payments", kinds);
+
+    expect(kinds).toEqual(["ClusterNetworkPolicy"]);
+    expect(clusterNetworkPolicies).toMatchObject([{ kind: "ClusterNetworkPolicy" }]);
+    expect(asked).toHaveLength(2);
   });
 });

@@ -1,141 +1,141 @@
 import type {
+  ConfigMap,
+  DaemonSet,
+  ExistingObject,
+  HorizontalPodAutoscaler,
   Kubernetes,
   Namespace,
-  NetworkPolicy,
   Node,
   PersistentVolume,
   PersistentVolumeClaim,
   Pod,
+  PodDisruptionBudget,
+  Service,
+  Workload,
+  WorkloadKind,
 } from "../../core/kubernetes.ts";
-import { type ApiRequest, failureOf, type Transport } from "./transport.ts";
+import type { Denial } from "../../core/policies.ts";
+import { missingPermissions } from "./access.ts";
+import { apiClient } from "./client.ts";
+import { policiesFor, policyEndpointsFor, servedPolicyKinds } from "./policies.ts";
+import { collectionPath, objectPath } from "./resources.ts";
+import { failureOf, type Transport } from "./transport.ts";
 
-/** Owner of the fields that the product applies; others' changes to them are conflicts. */
-const FIELD_MANAGER = "eks-containment";
-const PAGE_SIZE = 500;
+/** Refuse an object with a field that the kind does not have, instead of dropping the field. */
+const STRICT = "?fieldValidation=Strict";
 
-const JSON_PATCH = "application/json-patch+json";
-/** JSON is YAML, so the body is sent as JSON under the type that server-side apply asks for. */
-const APPLY_PATCH = "application/apply-patch+yaml";
-
-interface Page<T> {
-  readonly metadata?: { readonly continue?: string };
-  readonly items: readonly T[];
-}
+/** Whole pods are the largest objects there are many of: a page of them is about a megabyte. */
+const POD_PAGE_SIZE = 100;
 
 /** The cluster behind a transport. Names come from proven targets, and are encoded all the same. */
 export function kubernetesApi(transport: Transport): Kubernetes {
-  /** The body of a success, null for 404, an error for the rest. */
-  async function call<T>(apiRequest: ApiRequest): Promise<T | null> {
-    const answer = await transport(apiRequest);
-    if (answer.status === 404) return null;
-    if (answer.status >= 400) throw failureOf(apiRequest, answer);
-    return answer.body as T;
-  }
-
-  const get = <T>(path: string) => call<T>({ method: "GET", path });
-
-  async function list<T>(path: string): Promise<readonly T[]> {
-    const items: T[] = [];
-    let next = "";
-    do {
-      const from = next === "" ? "" : `&continue=${encodeURIComponent(next)}`;
-      const page = await get<Page<T>>(`${path}?limit=${PAGE_SIZE}${from}`);
-      items.push(...(page?.items ?? []));
-      next = page?.metadata?.continue ?? "";
-    } while (next !== "");
-    return items;
-  }
-
-  async function post<T>(path: string, content: unknown): Promise<T> {
-    const apiRequest: ApiRequest = {
-      method: "POST",
-      path,
-      body: { contentType: "application/json", content },
-    };
-    const answer = await transport(apiRequest);
-    if (answer.status >= 400) throw failureOf(apiRequest, answer);
-    return answer.body as T;
-  }
-
-  const pod = (namespace: string, name: string) =>
-    get<Pod>(`${inNamespace("/api/v1", namespace, "pods")}/${encodeURIComponent(name)}`);
+  const api = apiClient(transport);
+  const core = (namespace: string, resource: string, name = "") =>
+    `/api/v1/namespaces/${encodeURIComponent(namespace)}/${resource}${name && `/${encodeURIComponent(name)}`}`;
+  const addressOf = ({ apiVersion, kind, metadata }: Denial) => ({
+    apiVersion,
+    kind,
+    namespace: metadata.namespace ?? null,
+    name: metadata.name,
+  });
 
   return {
-    pod,
-    namespace: (name) => get<Namespace>(`/api/v1/namespaces/${encodeURIComponent(name)}`),
-    pods: (namespace) => list<Pod>(inNamespace("/api/v1", namespace, "pods")),
-    networkPolicies: (namespace) => list<NetworkPolicy>(policiesPath(namespace)),
-    node: (name) => get<Node>(`/api/v1/nodes/${encodeURIComponent(name)}`),
+    namespace: (name) => api.get<Namespace>(`/api/v1/namespaces/${encodeURIComponent(name)}`),
+    pod: (namespace, name) => api.get<Pod>(core(namespace, "pods", name)),
+    podPages: (namespace) => api.pages<Pod>(core(namespace, "pods"), { size: POD_PAGE_SIZE }),
+    podMetadataPages: (namespace) =>
+      api.pages<Pod>(core(namespace, "pods"), { metadataOnly: true }),
+    node: (name) => api.get<Node>(`/api/v1/nodes/${encodeURIComponent(name)}`),
     persistentVolumeClaim: (namespace, name) =>
-      get<PersistentVolumeClaim>(
-        `${inNamespace("/api/v1", namespace, "persistentvolumeclaims")}/${encodeURIComponent(name)}`,
-      ),
+      api.get<PersistentVolumeClaim>(core(namespace, "persistentvolumeclaims", name)),
     persistentVolume: (name) =>
-      get<PersistentVolume>(`/api/v1/persistentvolumes/${encodeURIComponent(name)}`),
+      api.get<PersistentVolume>(`/api/v1/persistentvolumes/${encodeURIComponent(name)}`),
+    workload: (kind, namespace, name) =>
+      api.get<Workload>(objectPath({ apiVersion: apiVersionOf(kind), kind, namespace, name })),
+    daemonSets: (namespace) =>
+      api.list<DaemonSet>(collectionPath({ apiVersion: "apps/v1", kind: "DaemonSet", namespace })),
+    configMap: (namespace, name) => api.get<ConfigMap>(core(namespace, "configmaps", name)),
 
-    async replacePodLabels({ namespace, name, uid }, labels) {
-      const apiRequest: ApiRequest = {
-        method: "PATCH",
-        path: `${inNamespace("/api/v1", namespace, "pods")}/${encodeURIComponent(name)}`,
-        body: {
-          contentType: JSON_PATCH,
-          content: [
-            { op: "test", path: "/metadata/uid", value: uid },
-            { op: "add", path: "/metadata/labels", value: labels },
-          ],
-        },
-      };
-      const answer = await transport(apiRequest);
-      if (answer.status === 404) return false;
-      if (answer.status < 400) return true;
-      // The API server answers 422 both to a failed test and to labels that it rejects.
-      if (answer.status === 422 && (await pod(namespace, name))?.metadata.uid !== uid) return false;
-      throw failureOf(apiRequest, answer);
+    async surroundings(namespace) {
+      const inside = `namespaces/${encodeURIComponent(namespace)}`;
+      const [pods, services, disruptionBudgets, autoscalers] = await Promise.all([
+        api.firstPage<Pod>(core(namespace, "pods"), { metadataOnly: true }),
+        api.firstPage<Service>(core(namespace, "services")),
+        api.firstPage<PodDisruptionBudget>(`/apis/policy/v1/${inside}/poddisruptionbudgets`),
+        api.firstPage<HorizontalPodAutoscaler>(
+          `/apis/autoscaling/v2/${inside}/horizontalpodautoscalers`,
+        ),
+      ]);
+      return { pods, services, disruptionBudgets, autoscalers };
     },
 
-    async applyNetworkPolicy(policy) {
-      const { name, namespace = "" } = policy.metadata;
-      const apiRequest: ApiRequest = {
-        method: "PATCH",
-        path: `${policiesPath(namespace)}/${encodeURIComponent(name)}?fieldManager=${FIELD_MANAGER}`,
-        body: { contentType: APPLY_PATCH, content: policy },
-      };
-      const answer = await transport(apiRequest);
-      if (answer.status >= 400) throw failureOf(apiRequest, answer);
-      return answer.body as NetworkPolicy;
+    policyKinds: () => servedPolicyKinds(api),
+    policies: (namespace, kinds) => policiesFor(api, namespace, kinds),
+    policyEndpoints: (namespace, kinds) => policyEndpointsFor(api, namespace, kinds),
+
+    async patch(object, patch) {
+      const path = objectPath(object);
+      const content = [{ op: "test", path: "/metadata/uid", value: object.uid }, ...patch];
+      const contentType = "application/json-patch+json";
+      const answer = await api.write("PATCH", path, content, {
+        contentType,
+        expected: [404, 422],
+      });
+      if (answer.status < 400) return true;
+      // The API server answers 422 both to a failed test and to a change that it rejects.
+      if (answer.status === 422) {
+        const there = await api.get<ExistingObject>(path);
+        if (there?.metadata.uid === object.uid) throw failureOf({ method: "PATCH", path }, answer);
+      }
+      return false;
+    },
+
+    async create(object) {
+      const path = `${collectionPath(addressOf(object))}${STRICT}`;
+      const answer = await api.write("POST", path, object, { expected: [409] });
+      return answer.status === 409 ? null : uidOf(answer.body);
+    },
+
+    existing: (object) => api.get<ExistingObject>(objectPath(addressOf(object))),
+
+    async replace(object, existing) {
+      const path = `${objectPath(addressOf(object))}${STRICT}`;
+      // What others keep in the metadata, finalizers among it, stays.
+      const content = { ...object, metadata: { ...existing.metadata, ...object.metadata } };
+      const answer = await api.write("PUT", path, content, { expected: [404, 409] });
+      return answer.status < 400;
+    },
+
+    async delete(object) {
+      const preconditions = { uid: object.uid };
+      const content = { apiVersion: "v1", kind: "DeleteOptions", preconditions };
+      // 409: the name belongs to another object by now, so ours is gone.
+      await api.write("DELETE", objectPath(object), content, { expected: [404, 409] });
     },
 
     async identity() {
-      const review = await post<{
-        readonly status: {
-          readonly userInfo: { readonly username: string; readonly groups?: readonly string[] };
-        };
-      }>("/apis/authentication.k8s.io/v1/selfsubjectreviews", {
+      const path = "/apis/authentication.k8s.io/v1/selfsubjectreviews";
+      const { body } = await api.write("POST", path, {
         apiVersion: "authentication.k8s.io/v1",
         kind: "SelfSubjectReview",
       });
-      const { username, groups = [] } = review.status.userInfo;
+      const { status } = body as {
+        readonly status: {
+          readonly userInfo: { readonly username: string; readonly groups?: readonly string[] };
+        };
+      };
+      const { username, groups = [] } = status.userInfo;
       return { username, groups };
     },
 
-    async allowed({ verb, group, resource }) {
-      const review = await post<{ readonly status: { readonly allowed: boolean } }>(
-        "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews",
-        {
-          apiVersion: "authorization.k8s.io/v1",
-          kind: "SelfSubjectAccessReview",
-          spec: { resourceAttributes: { verb, group, resource } },
-        },
-      );
-      return review.status.allowed;
-    },
+    missing: (permissions, namespace) => missingPermissions(api, permissions, namespace),
   };
 }
 
-function inNamespace(api: string, namespace: string, resource: string): string {
-  return `${api}/namespaces/${encodeURIComponent(namespace)}/${resource}`;
+function apiVersionOf(kind: WorkloadKind): string {
+  return kind === "Job" ? "batch/v1" : "apps/v1";
 }
 
-function policiesPath(namespace: string): string {
-  return inNamespace("/apis/networking.k8s.io/v1", namespace, "networkpolicies");
+function uidOf(body: unknown): string {
+  return (body as ExistingObject).metadata.uid ?? "";
 }

@@ -55,7 +55,7 @@ export function tokenSource(
   cluster: string,
   settings: {
     readonly region: string;
-    readonly credentials: () => AwsCredentials;
+    readonly credentials: () => AwsCredentials | Promise<AwsCredentials>;
     readonly now: () => Date;
   },
 ): () => Promise<string> {
@@ -64,8 +64,10 @@ export function tokenSource(
   return () => {
     const now = settings.now();
     if (current === null || now.getTime() - current.madeAt >= renewAfterMs) {
-      const { region, credentials } = settings;
-      const token = eksToken({ cluster, region, credentials: credentials(), now });
+      const { region } = settings;
+      const token = Promise.resolve(settings.credentials()).then((credentials) =>
+        eksToken({ cluster, region, credentials, now }),
+      );
       current = { token, madeAt: now.getTime() };
     }
     return current.token;

@@ -8,8 +8,10 @@ const TIMEOUT_MS = 5_000;
 const MAX_ANSWER_BYTES = 64 * 1024 * 1024;
 
 export interface ApiRequest {
-  readonly method: "GET" | "POST" | "PATCH";
+  readonly method: "GET" | "POST" | "PUT" | "PATCH" | "DELETE";
   readonly path: string;
+  /** What to answer with, where plain JSON is not meant. */
+  readonly accept?: string;
   readonly body?: { readonly contentType: string; readonly content: unknown };
 }
 
@@ -50,14 +52,14 @@ function exchange(
   endpoint: string,
   agent: Agent,
   token: string,
-  { method, path, body }: ApiRequest,
+  { method, path, accept = "application/json", body }: ApiRequest,
 ): Promise<ApiAnswer> {
   const what = `${method} ${path}`;
   return new Promise((resolve, reject) => {
     const content = body && Buffer.from(JSON.stringify(body.content));
     const headers = {
       authorization: `Bearer ${token}`,
-      accept: "application/json",
+      accept,
       ...(body && { "content-type": body.contentType, "content-length": content?.byteLength }),
     };
     const signal = AbortSignal.timeout(TIMEOUT_MS);
@@ -113,6 +115,7 @@ export function failureOf({ method, path }: ApiRequest, answer: ApiAnswer): Erro
     case 403:
       return new PermanentError("KubernetesForbidden", `${text}. Apply kubernetes/rbac.yaml.`);
     case 409:
+    case 410: // a list took so long that the rest of its pages is gone
       return new TransientError("KubernetesConflict", text);
     case 429:
       return new TransientError("KubernetesThrottled", text);

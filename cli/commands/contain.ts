@@ -1,8 +1,8 @@
 import { EventBridgeClient, PutEventsCommand } from "@aws-sdk/client-eventbridge";
 import type { Mode } from "../../core/alert/alert.ts";
 import { MANUAL_DETAIL_TYPES, MANUAL_SOURCE } from "../../core/alert/manual.ts";
-import { isNamespaceName, isPodName } from "../../core/target/target.ts";
 import { deployed } from "../stage.ts";
+import { targetOf } from "../target.ts";
 
 interface Options {
   readonly reason: string;
@@ -15,10 +15,7 @@ interface Options {
 /** `containment contain`: puts the request on the bus; from there on it is an alert like any other. */
 export async function contain(target: string, options: Options): Promise<void> {
   const { reason, uid, stage, json } = options;
-  const [namespace = "", pod, ...rest] = target.split("/");
-  if (!isNamespaceName(namespace) || rest.length > 0 || (pod !== undefined && !isPodName(pod))) {
-    throw new Error(`"${target}" is neither a namespace nor namespace/pod`);
-  }
+  const { namespace, pod } = targetOf(target);
   if (reason.trim() === "") throw new Error("--reason is empty; say why, it is kept as evidence");
   const mode: Mode = options.audit ? "audit" : "containment";
   const { aws, deployment } = await deployed(stage);
@@ -28,8 +25,8 @@ export async function contain(target: string, options: Options): Promise<void> {
         {
           EventBusName: deployment.busName,
           Source: MANUAL_SOURCE,
-          DetailType: MANUAL_DETAIL_TYPES[pod === undefined ? "namespace" : "pod"],
-          Detail: JSON.stringify({ namespace, pod, uid, reason, mode }),
+          DetailType: MANUAL_DETAIL_TYPES[pod === null ? "namespace" : "pod"],
+          Detail: JSON.stringify({ namespace, pod: pod ?? undefined, uid, reason, mode }),
         },
       ],
     }),
@@ -37,7 +34,7 @@ export async function contain(target: string, options: Options): Promise<void> {
   const { EventId: eventId, ErrorCode, ErrorMessage } = Entries[0] ?? {};
   if (!eventId) throw new Error(`the bus refused the request: ${ErrorCode}: ${ErrorMessage}`);
   if (json) {
-    console.log(JSON.stringify({ eventId, mode, namespace, pod: pod ?? null, reason }));
+    console.log(JSON.stringify({ eventId, mode, namespace, pod, reason }));
     return;
   }
   console.log(`Asked for ${mode} of ${target} (event ${eventId}).`);

@@ -3,7 +3,9 @@ import { PermanentError } from "../errors.ts";
 import { artefactKey } from "../evidence/keys.ts";
 import type { Artefact, EvidenceStore } from "../evidence/store.ts";
 import type { Kubernetes, Permission } from "../kubernetes.ts";
-import { PLAN_PERMISSIONS } from "../quarantine/plan.ts";
+import { planPermissions } from "../quarantine/permissions.ts";
+import type { Target } from "../target/target.ts";
+import { type NetworkFacts, networkFacts, observeNetwork } from "./network.ts";
 
 /** Where a cluster's API server is. Not secret: later states take it from here, not from EKS. */
 export interface ClusterAccess {
@@ -11,6 +13,7 @@ export interface ClusterAccess {
   readonly endpoint: string;
   /** PEM of the cluster's own certificate authority, base64 as EKS gives it. */
   readonly certificateAuthority: string;
+  readonly ipFamily: "ipv4" | "ipv6";
 }
 
 /** Finds a cluster. Errors: `ClusterNotFound`, `AwsUnavailable`, `AwsThrottled`, `AwsDenied`. */
@@ -20,32 +23,34 @@ export interface Clusters {
 
 /**
  * Finds out, before the first write, everything that would make a later state fail: the cluster
- * answers, it knows who we are, our identity may do all that a plan needs, and the evidence store
- * takes what we write.
+ * answers, it knows who we are, what enforces policies in it, our identity may do all that a plan
+ * needs there, and the evidence store takes what we write.
  *
  * Errors: `PermissionMissing` with every right that is missing.
  */
 export async function authenticate(
-  input: { readonly case: CaseRef; readonly cluster: string },
+  input: { readonly case: CaseRef; readonly target: Target },
   ports: {
     readonly clusters: Clusters;
     readonly connect: (cluster: ClusterAccess) => Kubernetes;
     readonly store: EvidenceStore;
     readonly now: () => Date;
   },
-): Promise<{ readonly cluster: ClusterAccess; readonly artefacts: readonly Artefact[] }> {
-  const cluster = await ports.clusters.describe(input.cluster);
+): Promise<{
+  readonly cluster: ClusterAccess;
+  readonly network: NetworkFacts;
+  readonly artefacts: readonly Artefact[];
+}> {
+  const { target } = input;
+  const cluster = await ports.clusters.describe(target.cluster);
   const kubernetes = ports.connect(cluster);
-  const [identity, rights] = await Promise.all([
+  const [identity, observed] = await Promise.all([
     kubernetes.identity(),
-    Promise.all(
-      PLAN_PERMISSIONS.map(async (permission) => ({
-        permission,
-        allowed: await kubernetes.allowed(permission),
-      })),
-    ),
+    observeNetwork(kubernetes, cluster.ipFamily),
   ]);
-  const missing = rights.filter(({ allowed }) => !allowed).map(({ permission }) => permission);
+  const network = networkFacts(observed);
+  const needed = planPermissions(network);
+  const missing = await kubernetes.missing(needed, target.namespace);
   if (missing.length > 0) {
     throw new PermanentError(
       "PermissionMissing",
@@ -59,10 +64,11 @@ export async function authenticate(
       authenticatedAt: ports.now().toISOString(),
       cluster: { name: cluster.name, endpoint: cluster.endpoint },
       identity,
-      permissions: PLAN_PERMISSIONS,
+      permissions: needed,
+      network,
     },
   );
-  return { cluster, artefacts: [artefact] };
+  return { cluster, network, artefacts: [artefact] };
 }
 
 function describe({ verb, group, resource }: Permission): string {

@@ -10,11 +10,14 @@ export type ArtefactName =
   | "alert.json"
   | "authentication.json"
   | "before.json"
+  | `before-pods-${number}.json`
   | "plan.json"
   | "policy.json"
+  | "completion.json"
   | "node.json"
   | "volumes.json"
   | "after.json"
+  | `after-pods-${number}.json`
   | "containment.json"
   | "audit.json"
   | "manifest.json";

@@ -6,7 +6,7 @@ export const MANIFEST_SCHEMA = "eks-containment/manifest/1";
 
 const Entry = z.object({
   /** Name inside the run's folder, so that a downloaded run verifies as well. */
-  name: z.string().regex(/^[a-z-]+\.json$/),
+  name: z.string().regex(/^[a-z]+(-[a-z]+)*(-[0-9]+)?\.json$/),
   sha256: z.string().regex(/^[0-9a-f]{64}$/),
   size: z.number().int().nonnegative(),
   versionId: z.string(),

@@ -109,9 +109,23 @@ async function targetPods(
   uid: string,
   kubernetes: Kubernetes,
 ): Promise<readonly Pod[]> {
-  if (target.kind === "namespace") return kubernetes.pods(target.namespace);
+  if (target.kind === "namespace") {
+    const pods: Pod[] = [];
+    for await (const page of kubernetes.podPages(target.namespace)) pods.push(...page.map(slim));
+    return pods;
+  }
   const pod = await kubernetes.pod(target.namespace, target.name);
   return pod?.metadata.uid === uid ? [pod] : [];
+}
+
+/** What leads to a pod's volumes, and nothing else: a namespace may have thousands of pods. */
+function slim({ metadata, spec }: Pod): Pod {
+  const { name, namespace = "" } = metadata;
+  const { nodeName, volumes } = spec;
+  return {
+    metadata: { name, namespace },
+    spec: { containers: [], ...(nodeName && { nodeName }), ...(volumes && { volumes }) },
+  };
 }
 
 async function locate(

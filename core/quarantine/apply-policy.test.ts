@@ -1,15 +1,24 @@
 import { describe, expect, test } from "vitest";
-import { aPod, aPolicy, memoryCluster } from "../../test/memory/cluster.ts";
+import {
+  aPod,
+  aPolicy,
+  type MemoryCluster,
+  memoryCluster,
+  networkPolicies,
+} from "../../test/memory/cluster.ts";
 import { memoryStore } from "../../test/memory/evidence-store.ts";
 import type { Mode } from "../alert/alert.ts";
+import type { NetworkFacts } from "../cluster/network.ts";
 import { TransientError } from "../errors.ts";
 import type { Target } from "../target/target.ts";
-import { applyPolicy } from "./apply-policy.ts";
-import { CASE_LABEL, MANAGED_BY, MANAGED_BY_LABEL, type Plan } from "./plan.ts";
+import { type AppliedPolicy, applyPolicy } from "./apply-policy.ts";
+import { CASE_LABEL, MANAGED_BY, MANAGED_BY_LABEL } from "./labels.ts";
+import type { Plan } from "./plan.ts";
+import type { QuarantineSettings } from "./settings.ts";
 import { snapshotAfter } from "./snapshot-after.ts";
 
 const CASE = { id: "c-20261122-0123456789", runId: "20261122T175501123Z-c-20261122-0123456789" };
-const ALERT = { detectedAt: "2026-11-22T17:54:59.000Z" };
+const ALERT = { detectedAt: "2026-11-22T17:54:59.000Z", severity: "high" } as const;
 const POD: Target = {
   cluster: "prod-eks-1",
   namespace: "payments",
@@ -25,9 +34,30 @@ const NAMESPACE: Target = {
   name: "payments",
   uid: null,
 };
+/** A CNI that judges pod by pod and cuts flows at once, so that nothing but the steps is looked at. */
+const CILIUM: NetworkFacts = {
+  cni: "cilium",
+  enforcing: "on",
+  mode: null,
+  ipFamily: "ipv4",
+  policyKinds: ["NetworkPolicy", "CiliumNetworkPolicy"],
+  seen: ["DaemonSet cilium is there"],
+};
+const SETTINGS: QuarantineSettings = {
+  order: {
+    critical: "fast",
+    high: "fast",
+    medium: "clean",
+    low: "clean",
+    informational: "clean",
+  },
+  workload: "keep",
+  otherPolicies: { containment: "report", audit: "report" },
+  recreateToCutFlows: false,
+};
 
-function prepare(pods = [aPod()]) {
-  const kubernetes = memoryCluster({ pods });
+function prepare(initial: Partial<MemoryCluster["state"]> = {}) {
+  const kubernetes = memoryCluster({ pods: [aPod()], ...initial });
   const store = memoryStore();
   let time = Date.parse("2026-11-22T17:55:00.000Z");
   const now = () => {
@@ -35,24 +65,33 @@ function prepare(pods = [aPod()]) {
     return new Date(time);
   };
   const act = (target: Target, mode: Mode = "containment") =>
-    applyPolicy({ case: CASE, alert: ALERT, target, mode }, { kubernetes, store, now });
+    applyPolicy(
+      { case: CASE, alert: ALERT, target, mode, network: CILIUM },
+      { kubernetes, store, settings: SETTINGS, now },
+    );
   const judge = () => snapshotAfter({ case: CASE }, { kubernetes, store, now });
   return { kubernetes, store, act, judge };
 }
 
+const WRITES = [
+  "patch Pod checkout-1",
+  `create NetworkPolicy quarantine-${CASE.id}`,
+  `create CiliumNetworkPolicy quarantine-${CASE.id}`,
+];
+
 describe("the quarantine of a pod", () => {
-  test("takes its labels first, then selects it with a policy of the case's own", async () => {
+  test("takes its labels first, then selects it with policies of the case's own", async () => {
     const { kubernetes, act, judge } = prepare();
 
     const result = await act(POD);
 
     expect(result.outcome).toBe("applied");
-    expect(kubernetes.state.writes).toEqual(["replacePodLabels", "applyNetworkPolicy"]);
+    expect(kubernetes.state.writes).toEqual(WRITES);
     expect(kubernetes.state.pods[0]?.metadata.labels).toEqual({
       [CASE_LABEL]: CASE.id,
       [MANAGED_BY_LABEL]: MANAGED_BY,
     });
-    expect(kubernetes.state.policies[0]).toMatchObject({
+    expect(kubernetes.state.policies.networkPolicies[0]).toMatchObject({
       metadata: { name: `quarantine-${CASE.id}` },
       spec: {
         podSelector: { matchLabels: { [CASE_LABEL]: CASE.id } },
@@ -65,24 +104,24 @@ describe("the quarantine of a pod", () => {
   test("keeps what it replaced before it replaces it", async () => {
     const { kubernetes, store, act } = prepare();
     kubernetes.state.failNextWrite = {
-      name: "replacePodLabels",
+      write: "patch Pod checkout-1",
       error: new TransientError("KubernetesUnavailable", "gone"),
     };
 
     await expect(act(POD)).rejects.toThrow("gone");
 
     const plan = await store.read<Plan>(`runs/${CASE.runId}/plan.json`);
-    expect(plan?.document.steps[0]?.undo).toEqual({
-      labels: { app: "checkout", "pod-template-hash": "6d8f" },
+    expect(plan?.document.phases[0]?.steps[0]?.undo).toMatchObject({
+      patch: [{ op: "test" }, { value: { app: "checkout", "pod-template-hash": "6d8f" } }],
     });
   });
 
-  test.each(["replacePodLabels", "applyNetworkPolicy"])(
-    "goes on with the kept plan after %s failed, and still knows the first labels",
-    async (name) => {
+  test.each(WRITES)(
+    "goes on with the kept plan after '%s' failed, and still knows the first labels",
+    async (write) => {
       const { kubernetes, store, act, judge } = prepare();
       const error = new TransientError("KubernetesUnavailable", "gone");
-      kubernetes.state.failNextWrite = { name, error };
+      kubernetes.state.failNextWrite = { write, error };
       await expect(act(POD)).rejects.toThrow("gone");
       const before = store.objects.get(`runs/${CASE.runId}/plan.json`);
 
@@ -103,9 +142,33 @@ describe("the quarantine of a pod", () => {
     expect(kubernetes.state).toMatchObject({ pods, policies });
   });
 
+  test("puts a policy of its own right that was changed between two attempts", async () => {
+    const { kubernetes, act } = prepare();
+    await act(POD);
+    const [own] = kubernetes.state.policies.networkPolicies;
+    if (!own) throw new Error("no policy");
+    const widened = { ...own, spec: { ...own.spec, podSelector: { matchLabels: { a: "b" } } } };
+    kubernetes.state.policies = { ...kubernetes.state.policies, networkPolicies: [widened] };
+
+    await act(POD);
+
+    expect(kubernetes.state.writes).toContain(`replace NetworkPolicy quarantine-${CASE.id}`);
+    expect(kubernetes.state.policies.networkPolicies[0]?.spec).toEqual(own.spec);
+  });
+
   test("in audit mode writes the plan and nothing else, and says what would remain open", async () => {
-    const { kubernetes, act, judge } = prepare();
-    kubernetes.state.policies = [aPolicy("allow-all", { podSelector: {}, ingress: [{}] })];
+    const { kubernetes, act, judge } = prepare({
+      policies: {
+        ...networkPolicies(),
+        ciliumNetworkPolicies: [
+          {
+            kind: "CiliumNetworkPolicy",
+            metadata: { name: "strange", namespace: "payments" },
+            spec: { endpointSelector: {}, ingress: [{ fromSomethingNew: [{}] }] },
+          },
+        ],
+      },
+    });
 
     const result = await act(POD, "audit");
 
@@ -113,12 +176,23 @@ describe("the quarantine of a pod", () => {
     expect(kubernetes.state.writes).toEqual([]);
     expect(await judge()).toMatchObject({
       verdict: "audited",
-      reasons: [{ code: "otherPolicyAllows" }],
+      reasons: [{ code: "policyUnreadable" }],
     });
   });
 
+  test("of a pod that another case holds is refused: its first labels are that case's to give back", async () => {
+    const labels = { [CASE_LABEL]: "c-1", [MANAGED_BY_LABEL]: MANAGED_BY };
+    const { kubernetes, act } = prepare({ pods: [aPod({ metadata: { labels } })] });
+
+    expect(await act(POD)).toMatchObject({
+      outcome: "refused",
+      reason: expect.stringContaining("case c-1"),
+    });
+    expect(kubernetes.state.writes).toEqual([]);
+  });
+
   test("of a pod that is not the one is refused before any write", async () => {
-    const { kubernetes, store, act } = prepare([aPod({ metadata: { name: "other" } })]);
+    const { kubernetes, store, act } = prepare({ pods: [aPod({ metadata: { name: "other" } })] });
 
     expect(await act(POD)).toMatchObject({ outcome: "refused", artefacts: [] });
     expect(kubernetes.state.writes).toEqual([]);
@@ -128,13 +202,26 @@ describe("the quarantine of a pod", () => {
   test("of a pod that goes away in between makes no policy for nobody, and is judged as gone", async () => {
     const { kubernetes, act, judge } = prepare();
     const error = new TransientError("KubernetesUnavailable", "gone");
-    kubernetes.state.failNextWrite = { name: "replacePodLabels", error };
+    kubernetes.state.failNextWrite = { write: "patch Pod checkout-1", error };
     await expect(act(POD)).rejects.toThrow("gone");
     kubernetes.state.pods = [];
 
     expect(await act(POD)).toMatchObject({ outcome: "gone", uid: "uid-1" });
-    expect(kubernetes.state.policies).toEqual([]);
+    expect(kubernetes.state.policies).toEqual(networkPolicies());
     expect(await judge()).toMatchObject({ verdict: "partial", reasons: [{ code: "podGone" }] });
+  });
+
+  test("asks the API server as often for five pods as for five hundred", async () => {
+    const requestsFor = async (count: number) => {
+      const others = Array.from({ length: count }, (_, index) =>
+        aPod({ metadata: { name: `cart-${index}`, uid: `uid-of-cart-${index}` } }),
+      );
+      const { kubernetes, act } = prepare({ pods: [aPod(), ...others] });
+      await act(POD);
+      return kubernetes.state.requests;
+    };
+
+    expect(await requestsFor(500)).toBe(await requestsFor(5));
   });
 });
 
@@ -144,8 +231,11 @@ describe("the quarantine of a namespace", () => {
 
     expect((await act(NAMESPACE)).outcome).toBe("applied");
 
-    expect(kubernetes.state.writes).toEqual(["applyNetworkPolicy"]);
-    expect(kubernetes.state.policies[0]).toMatchObject({
+    expect(kubernetes.state.writes).toEqual([
+      "create NetworkPolicy quarantine-deny-all",
+      `create CiliumNetworkPolicy quarantine-${CASE.id}`,
+    ]);
+    expect(kubernetes.state.policies.networkPolicies[0]).toMatchObject({
       metadata: { name: "quarantine-deny-all" },
       spec: { podSelector: {} },
     });
@@ -157,9 +247,10 @@ describe("the quarantine of a namespace", () => {
     ["nobody known", {}, "managed by somebody else"],
     ["another case", { [MANAGED_BY_LABEL]: MANAGED_BY, [CASE_LABEL]: "c-1" }, "of case c-1"],
   ])("never overwrites a policy of that name that belongs to %s", async (_, labels, owner) => {
-    const { kubernetes, act } = prepare();
     const theirs = aPolicy("quarantine-deny-all", { podSelector: { matchLabels: { a: "b" } } });
-    kubernetes.state.policies = [{ ...theirs, metadata: { ...theirs.metadata, labels } }];
+    const { kubernetes, act } = prepare({
+      policies: networkPolicies({ ...theirs, metadata: { ...theirs.metadata, labels } }),
+    });
 
     const failure = act(NAMESPACE);
 
@@ -168,24 +259,60 @@ describe("the quarantine of a namespace", () => {
     expect(kubernetes.state.writes).toEqual([]);
   });
 
+  test("leaves a policy alone that took the name between the plan and the write", async () => {
+    const { kubernetes, act } = prepare();
+    const error = new TransientError("KubernetesUnavailable", "gone");
+    kubernetes.state.failNextWrite = { write: "create NetworkPolicy quarantine-deny-all", error };
+    await expect(act(NAMESPACE)).rejects.toThrow("gone");
+    const theirs = aPolicy("quarantine-deny-all", { podSelector: {}, ingress: [{}] });
+    kubernetes.state.policies = networkPolicies(theirs);
+
+    await expect(act(NAMESPACE)).rejects.toMatchObject({ name: "PolicyNameTaken" });
+    expect(kubernetes.state.policies).toEqual(networkPolicies(theirs));
+  });
+
   test("redriven after the namespace was made anew leaves the new one alone", async () => {
     const { kubernetes, act } = prepare();
     const error = new TransientError("KubernetesUnavailable", "gone");
-    kubernetes.state.failNextWrite = { name: "applyNetworkPolicy", error };
+    kubernetes.state.failNextWrite = { write: "create NetworkPolicy quarantine-deny-all", error };
     await expect(act(NAMESPACE)).rejects.toThrow("gone");
     kubernetes.namespace = async (name) => ({ metadata: { name, uid: "another" } });
 
     expect(await act(NAMESPACE)).toMatchObject({ outcome: "gone" });
-    expect(kubernetes.state.policies).toEqual([]);
+    expect(kubernetes.state.policies).toEqual(networkPolicies());
   });
 
   test("in audit mode is refused, not failed, while its policy's name is taken", async () => {
-    const { kubernetes, act } = prepare();
-    kubernetes.state.policies = [aPolicy("quarantine-deny-all", { podSelector: {} })];
+    const policies = networkPolicies(aPolicy("quarantine-deny-all", { podSelector: {} }));
 
-    expect(await act(NAMESPACE, "audit")).toMatchObject({
+    expect(await prepare({ policies }).act(NAMESPACE, "audit")).toMatchObject({
       outcome: "refused",
       reason: expect.stringContaining("somebody else"),
     });
   });
+});
+
+test("a policy that went away between its listing and its suspension is no failure", async () => {
+  const { kubernetes, store } = prepare();
+  const allow = aPolicy("allow", { podSelector: {}, ingress: [{}] });
+  kubernetes.state.policies = networkPolicies(allow);
+  const read = kubernetes.policies;
+  kubernetes.policies = async (...asked) => {
+    const listed = await read(...asked);
+    kubernetes.state.policies = networkPolicies();
+    return listed;
+  };
+  const settings: QuarantineSettings = {
+    ...SETTINGS,
+    otherPolicies: { containment: "suspend", audit: "report" },
+  };
+
+  const result = await applyPolicy(
+    { case: CASE, alert: ALERT, target: NAMESPACE, mode: "containment", network: CILIUM },
+    { kubernetes, store, settings, now: () => new Date("2026-11-22T17:55:00.000Z") },
+  );
+
+  const kept = await store.read<AppliedPolicy>(`runs/${CASE.runId}/policy.json`);
+  expect(result.outcome).toBe("applied");
+  expect(kept?.document.applied.at(-1)).toMatchObject({ name: "allow", outcome: "absent" });
 });

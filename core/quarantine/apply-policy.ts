@@ -1,36 +1,29 @@
 import type { Alert, Mode } from "../alert/alert.ts";
 import type { CaseRef } from "../case/case.ts";
-import { PermanentError } from "../errors.ts";
+import type { NetworkFacts } from "../cluster/network.ts";
 import { artefactKey } from "../evidence/keys.ts";
 import type { Artefact, EvidenceStore } from "../evidence/store.ts";
-import type { Kubernetes, NetworkPolicy } from "../kubernetes.ts";
+import type { Kubernetes, Surroundings } from "../kubernetes.ts";
 import { proveTarget } from "../target/prove.ts";
 import type { Target } from "../target/target.ts";
-import {
-  CASE_LABEL,
-  MANAGED_BY,
-  MANAGED_BY_LABEL,
-  type Plan,
-  planQuarantine,
-  quarantinePolicy,
-  type Step,
-} from "./plan.ts";
+import { type CarriedOut, carryOut, nameTakenError } from "./carry-out.ts";
+import { CASE_LABEL } from "./labels.ts";
+import { readOwner } from "./owner.ts";
+import { nameTaken, type Plan } from "./plan.ts";
+import { planNamespaceQuarantine } from "./plan-namespace.ts";
+import { planPodQuarantine } from "./plan-pod.ts";
+import type { QuarantineSettings } from "./settings.ts";
 
 /** What was changed, as `policy.json` keeps it. */
 export interface AppliedPolicy {
   readonly caseId: string;
   readonly quarantinedAt: string;
-  readonly applied: readonly {
-    readonly action: Step["action"];
-    readonly namespace: string;
-    readonly name: string;
-    readonly uid: string | null;
-  }[];
+  readonly applied: readonly CarriedOut[];
 }
 
 /**
- * - `applied`: every step was answered by the API server. Whether that contains is SnapshotAfter's
- *   to say.
+ * - `applied`: every write of the first phase was answered by the API server. Whether that contains
+ *   is SnapshotAfter's to say.
  * - `planned`: audit; nothing was written.
  * - `gone`: the target was proven and planned for, and went away before all was done. What was done
  *   stands in the plan; the run goes on to preserve and judge what is left.
@@ -42,6 +35,8 @@ export type ApplyOutcome =
       /** UID of the proven target; later states look at this object and no other of its name. */
       readonly uid: string;
       readonly quarantinedAt: string;
+      /** True when the plan has phases that wait for something; CompletePolicy carries them out. */
+      readonly pending: boolean;
       readonly artefacts: readonly Artefact[];
     }
   | {
@@ -55,44 +50,44 @@ export type ApplyOutcome =
       readonly artefacts: readonly Artefact[];
     };
 
-interface ApplyInput {
+export interface ApplyInput {
   readonly case: CaseRef;
-  readonly alert: Pick<Alert, "detectedAt">;
+  readonly alert: Pick<Alert, "detectedAt" | "severity">;
   readonly target: Target;
   readonly mode: Mode;
+  readonly network: NetworkFacts;
 }
 
 interface Ports {
   readonly kubernetes: Kubernetes;
   readonly store: EvidenceStore;
+  readonly settings: QuarantineSettings;
   readonly now: () => Date;
 }
 
 /**
- * Proves the target, plans, keeps the plan, then carries it out. The plan is written to evidence
- * before the first change and is read from there when the state runs again: what it says how to
- * undo stays true even if the first attempt died halfway.
+ * Proves the target, plans, keeps the plan, then carries out its first phase. The plan is written to
+ * evidence before the first change and is read from there when the state runs again: what it says
+ * how to undo stays true even if the first attempt died halfway.
  *
  * Errors: `PolicyNameTaken` when somebody else's policy bears the quarantine's name.
  */
 export async function applyPolicy(input: ApplyInput, ports: Ports): Promise<ApplyOutcome> {
   const { runId } = input.case;
-  const [kept, policies] = await Promise.all([
-    ports.store.read<Plan>(artefactKey(runId, "plan.json")),
-    ports.kubernetes.networkPolicies(input.target.namespace),
-  ]);
-  const planned = kept ?? (await makePlan(input, policies, ports));
+  const kept = await ports.store.read<Plan>(artefactKey(runId, "plan.json"));
+  const planned = kept ?? (await keepPlan(input, ports));
   if ("reason" in planned) return { outcome: "refused", reason: planned.reason, artefacts: [] };
   const { document: plan, artefact } = planned;
-  const uid = plan.target.kind === "pod" ? plan.target.pod.uid : plan.target.uid;
+  const { uid } = plan.target;
   if (plan.mode === "audit") return { outcome: "planned", uid, artefacts: [artefact] };
   const gone: ApplyOutcome = { outcome: "gone", uid, artefacts: [artefact] };
   if (!(await isSameNamespace(plan, ports.kubernetes))) return gone;
 
-  const applied: AppliedPolicy["applied"][number][] = [];
-  for (const step of plan.steps) {
-    const done = await carryOut(step, ports.kubernetes);
-    if (done === null) return gone;
+  const applied: CarriedOut[] = [];
+  const [first, ...later] = plan.phases;
+  for (const step of first?.steps ?? []) {
+    const done = await carryOut(step, plan.caseId, ports.kubernetes);
+    if (done.outcome === "absent" && done.uid === uid) return gone;
     applied.push(done);
   }
   const quarantinedAt = ports.now().toISOString();
@@ -102,6 +97,7 @@ export async function applyPolicy(input: ApplyInput, ports: Ports): Promise<Appl
     outcome: "applied",
     uid,
     quarantinedAt: stored.document.quarantinedAt,
+    pending: later.length > 0,
     artefacts: [artefact, stored.artefact],
   };
 }
@@ -112,51 +108,72 @@ async function isSameNamespace({ target }: Plan, kubernetes: Kubernetes): Promis
   return (await kubernetes.namespace(target.namespace))?.metadata.uid === target.uid;
 }
 
-async function makePlan(
+async function keepPlan(
   input: ApplyInput,
-  policies: readonly NetworkPolicy[],
-  { kubernetes, store, now }: Ports,
+  ports: Ports,
 ): Promise<{ document: Plan; artefact: Artefact } | { reason: string }> {
+  const made = await makePlan(input, ports);
+  if ("reason" in made) return made;
+  if (made.taken !== null && input.mode === "audit") return { reason: made.taken };
+  if (made.taken !== null) throw nameTakenError(made.taken);
+  return ports.store.putOnce(artefactKey(input.case.runId, "plan.json"), made.plan);
+}
+
+/**
+ * Reads what a plan is made from, and makes it; changes nothing. The number of requests does not
+ * depend on how many pods the namespace has.
+ *
+ * @returns the plan, and in `taken` what bears the name of one of its policies and is not ours; or
+ * the reason why the target is not the one that was meant.
+ */
+export async function makePlan(
+  input: ApplyInput,
+  { kubernetes, settings, now }: Omit<Ports, "store">,
+): Promise<{ plan: Plan; taken: string | null } | { reason: string }> {
+  const { target, network, mode } = input;
   const age = { detectedAt: Date.parse(input.alert.detectedAt), now: now().getTime() };
-  const proof = await proveTarget(input.target, age, kubernetes);
+  const [proof, policies, namespace, surroundings] = await Promise.all([
+    proveTarget(target, age, kubernetes),
+    kubernetes.policies(target.namespace, network.policyKinds),
+    kubernetes.namespace(target.namespace),
+    target.kind === "pod" ? surroundingsOf(kubernetes, target.namespace) : null,
+  ]);
   if (!proof.proven) return { reason: proof.reason };
-  const plan = planQuarantine(proof.target, input.case.id, input.mode, now().toISOString());
-  const foreign = foreignPolicy(quarantinePolicy(plan), policies);
-  if (foreign !== null && input.mode === "audit") return { reason: foreign };
-  if (foreign !== null) {
-    throw new PermanentError(
-      "PolicyNameTaken",
-      `${foreign}; it is left as it is. Remove or rename it, or release that case, then redrive ` +
-        "this execution.",
-    );
+  const common = {
+    caseId: input.case.id,
+    mode,
+    plannedAt: now().toISOString(),
+    network,
+    policies,
+    namespaceLabels: namespace?.metadata.labels ?? {},
+    order: settings.order[input.alert.severity],
+    settings,
+  };
+  const { pod } = proof;
+  const holder = pod?.metadata.labels?.[CASE_LABEL];
+  if (holder !== undefined && holder !== input.case.id) {
+    return { reason: `pod ${target.namespace}/${target.name} is quarantined by case ${holder}` };
   }
-  return store.putOnce(artefactKey(input.case.runId, "plan.json"), plan);
+  const plan = pod
+    ? planPodQuarantine({
+        ...common,
+        target: proof.target,
+        pod,
+        owner: await readOwner(kubernetes, pod),
+        surroundings,
+      })
+    : planNamespaceQuarantine({ ...common, target: proof.target });
+  return { plan, taken: nameTaken(plan, policies) };
 }
 
-/** Server-side apply would quietly merge into a policy of that name; it must be ours or absent. */
-function foreignPolicy(wanted: NetworkPolicy, policies: readonly NetworkPolicy[]): string | null {
-  const { name, namespace } = wanted.metadata;
-  const taken = policies.find((policy) => policy.metadata.name === name);
-  if (!taken) return null;
-  const { labels = {} } = taken.metadata;
-  const owner = labels[MANAGED_BY_LABEL] ?? "somebody else";
-  const caseId = labels[CASE_LABEL];
-  if (owner === MANAGED_BY && caseId === wanted.metadata.labels?.[CASE_LABEL]) return null;
-  const whose = owner === MANAGED_BY ? `of case ${caseId}` : `managed by ${owner}`;
-  return `NetworkPolicy ${namespace}/${name} exists and is ${whose}`;
-}
-
-/** Null when the pod of the step is gone. */
-async function carryOut(
-  step: Step,
+/** They are told, not decided by: that they cannot be read must not stop a containment. */
+async function surroundingsOf(
   kubernetes: Kubernetes,
-): Promise<AppliedPolicy["applied"][number] | null> {
-  if (step.action === "replacePodLabels") {
-    const { namespace, name, uid } = step.pod;
-    const there = await kubernetes.replacePodLabels(step.pod, step.labels);
-    return there ? { action: step.action, namespace, name, uid } : null;
+  namespace: string,
+): Promise<Surroundings | null> {
+  try {
+    return await kubernetes.surroundings(namespace);
+  } catch {
+    return null;
   }
-  const { metadata } = await kubernetes.applyNetworkPolicy(step.policy);
-  const { namespace = "", name, uid = null } = metadata;
-  return { action: step.action, namespace, name, uid };
 }

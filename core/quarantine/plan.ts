@@ -1,25 +1,37 @@
 import type { Mode } from "../alert/alert.ts";
-import type { Labels, NetworkPolicy, Permission, PodRef } from "../kubernetes.ts";
+import type { NetworkFacts } from "../cluster/network.ts";
+import type { Labels } from "../kubernetes.ts";
+import type { Denial, PolicySet } from "../policies.ts";
 import type { ProvenTarget } from "../target/prove.ts";
+import type { Before } from "./before.ts";
+import { otherOwner } from "./labels.ts";
+import type { Note } from "./notes.ts";
+import type { Order, QuarantineSettings } from "./settings.ts";
+import { createDenial, type Step } from "./steps.ts";
+import type { Affected } from "./surroundings.ts";
 
-/** The label that ties a pod or a policy to the case that put it there. */
-export const CASE_LABEL = "eks-containment/case";
-export const MANAGED_BY_LABEL = "app.kubernetes.io/managed-by";
-export const MANAGED_BY = "eks-containment";
-
-/** One write, with what it replaces, so that it can be undone exactly. */
-export type Step =
+/** What must have come about in the cluster before a phase begins. */
+export type Condition =
+  /** No other pod has the target's identifier, and no policy is resolved to one that had. */
+  | { readonly until: "siblingsGone"; readonly identifier: string }
+  /** What was resolved of these policies names no pod any more. */
+  | { readonly until: "suspended"; readonly policies: readonly string[] }
+  /** The CNI's controller has taken back what it resolved of the policy. */
   | {
-      readonly action: "replacePodLabels";
-      readonly pod: PodRef;
-      readonly labels: Labels;
-      readonly undo: { readonly labels: Labels };
-    }
-  | {
-      readonly action: "applyNetworkPolicy";
-      readonly policy: NetworkPolicy;
-      readonly undo: { readonly delete: { readonly namespace: string; readonly name: string } };
+      readonly until: "endpointsGone";
+      readonly policy: string;
+      /** Null for a cluster-scoped policy. */
+      readonly namespace: string | null;
     };
+
+/** Writes that are made together, once their condition has come. */
+export interface Phase {
+  /** Null: at once. */
+  readonly after: Condition | null;
+  /** What is done when the condition has not come within the bound. */
+  readonly otherwise: "carryOut" | "skip";
+  readonly steps: readonly Step[];
+}
 
 /** Every write that will be made, in order. In audit mode the plan is the result. */
 export interface Plan {
@@ -27,82 +39,67 @@ export interface Plan {
   readonly mode: Mode;
   readonly target: ProvenTarget;
   readonly plannedAt: string;
-  readonly steps: readonly Step[];
+  readonly network: NetworkFacts;
+  /** Null where it makes no difference: a namespace, or a CNI that judges pod by pod. */
+  readonly order: Order | null;
+  readonly phases: readonly Phase[];
+  readonly affected: Affected | null;
+  readonly notes: readonly Note[];
+  readonly before: Before;
 }
 
-/** What the steps of any plan need from the cluster; Authenticate checks it before the first one. */
-export const PLAN_PERMISSIONS: readonly Permission[] = [
-  { verb: "get", group: "", resource: "pods" },
-  { verb: "list", group: "", resource: "pods" },
-  { verb: "patch", group: "", resource: "pods" },
-  { verb: "get", group: "", resource: "namespaces" },
-  { verb: "list", group: "networking.k8s.io", resource: "networkpolicies" },
-  { verb: "create", group: "networking.k8s.io", resource: "networkpolicies" },
-  { verb: "patch", group: "networking.k8s.io", resource: "networkpolicies" },
-];
+export interface PlanInput {
+  readonly caseId: string;
+  readonly mode: Mode;
+  readonly plannedAt: string;
+  readonly network: NetworkFacts;
+  readonly policies: PolicySet;
+  readonly namespaceLabels: Labels;
+  readonly order: Order;
+  readonly settings: QuarantineSettings;
+}
+
+export function common(input: PlanInput) {
+  const { caseId, mode, plannedAt, network } = input;
+  return { caseId, mode, plannedAt, network };
+}
+
+export function atOnce(steps: readonly Step[]): Phase {
+  return { after: null, otherwise: "carryOut", steps };
+}
+
+export function overriding(strongest: Denial | null): readonly Step[] {
+  return strongest ? [createDenial(strongest, "override every policy that allows")] : [];
+}
 
 /**
- * Plans the quarantine of a proven target.
- *
- * A pod loses all its labels but ours: its controller releases it and starts a clean replacement,
- * Services stop sending to it, and allow policies that selected it by label no longer do. Then a
- * deny-all policy of the case's own selects it. Labels come first: the AWS VPC CNI takes about a
- * second to notice a label under a standing policy, and milliseconds to notice a new policy.
- *
- * A namespace gets one deny-all policy for everything in it.
+ * The first policy of the plan whose name is somebody else's, in words; null when all are free or
+ * of this case. An object that is not ours is never overwritten.
  */
-export function planQuarantine(
-  target: ProvenTarget,
-  caseId: string,
-  mode: Mode,
-  plannedAt: string,
-): Plan {
-  return { caseId, mode, target, plannedAt, steps: stepsFor(target, caseId) };
-}
-
-function stepsFor(target: ProvenTarget, caseId: string): readonly Step[] {
-  if (target.kind === "namespace") {
-    return [denyAll(target.namespace, "quarantine-deny-all", {}, caseId)];
-  }
-  const labels = { [CASE_LABEL]: caseId, [MANAGED_BY_LABEL]: MANAGED_BY };
-  const { namespace } = target.pod;
-  return [
-    {
-      action: "replacePodLabels",
-      pod: target.pod,
-      labels,
-      undo: { labels: target.labels },
-    },
-    denyAll(namespace, `quarantine-${caseId}`, { matchLabels: { [CASE_LABEL]: caseId } }, caseId),
+export function nameTaken(plan: Plan, policies: PolicySet): string | null {
+  const there = [
+    ...policies.networkPolicies,
+    ...policies.clusterNetworkPolicies,
+    ...policies.ciliumNetworkPolicies,
+    ...policies.calicoPolicies,
   ];
+  for (const { kind, metadata } of denialsOf(plan)) {
+    const taken = there.find(
+      (each) => each.metadata.name === metadata.name && (each.kind ?? kind) === kind,
+    );
+    const owner = taken && otherOwner(taken.metadata, plan.caseId);
+    if (owner) return `${kind} ${metadata.name} exists and is ${owner}`;
+  }
+  return null;
 }
 
-/** Both policy types with no rule: nothing in, nothing out. */
-function denyAll(
-  namespace: string,
-  name: string,
-  podSelector: NetworkPolicy["spec"]["podSelector"],
-  caseId: string,
-): Step {
-  return {
-    action: "applyNetworkPolicy",
-    policy: {
-      apiVersion: "networking.k8s.io/v1",
-      kind: "NetworkPolicy",
-      metadata: {
-        name,
-        namespace,
-        labels: { [CASE_LABEL]: caseId, [MANAGED_BY_LABEL]: MANAGED_BY },
-      },
-      spec: { podSelector, policyTypes: ["Ingress", "Egress"] },
-    },
-    undo: { delete: { namespace, name } },
-  };
-}
-
-/** The deny-all policy of a plan. */
-export function quarantinePolicy(plan: Plan): NetworkPolicy {
-  const step = plan.steps.find((each) => each.action === "applyNetworkPolicy");
-  if (step?.action !== "applyNetworkPolicy") throw new Error("a plan without a policy");
-  return step.policy;
+/** The policies of the case's own that stand once the plan is carried out. */
+export function denialsOf(plan: Plan): readonly Denial[] {
+  const made = new Map<string, Denial>();
+  for (const { write } of plan.phases.flatMap(({ steps }) => steps)) {
+    if (write.action === "create") {
+      made.set(`${write.object.kind} ${write.object.metadata.name}`, write.object);
+    }
+  }
+  return [...made.values()];
 }

@@ -1,31 +1,45 @@
 import type { CaseRef } from "../case/case.ts";
-import { PermanentError } from "../errors.ts";
+import { PermanentError, TransientError } from "../errors.ts";
 import { artefactKey } from "../evidence/keys.ts";
-import { redactPod } from "../evidence/redact.ts";
+import { keepPods } from "../evidence/pod-pages.ts";
 import type { Artefact, EvidenceStore } from "../evidence/store.ts";
-import type { Kubernetes } from "../kubernetes.ts";
+import type { Kubernetes, Pod } from "../kubernetes.ts";
+import type { AppliedPolicy } from "./apply-policy.ts";
+import type { Completion } from "./complete-policy.ts";
 import type { Plan } from "./plan.ts";
-import { afterSteps, type Observation, type Reason, type Verdict, verdictOf } from "./verdict.ts";
+import type { Reason } from "./reasons.ts";
+import { type SeenPod, seenPod } from "./seen-pod.ts";
+import { afterSteps } from "./simulate.ts";
+import { type Observation, type Verdict, verdictOf } from "./verdict.ts";
+import { podIdentifier } from "./vpc-cni/identifier.ts";
 
-/** What the verdict does not look at yet; said in the evidence so that nobody takes it for more. */
+/** What no verdict speaks of; said in the evidence so that nobody takes it for more. */
 const NOT_PROVEN = [
-  "whether the cluster's CNI enforces NetworkPolicies",
-  "policies of other kinds: AdminNetworkPolicy, ClusterNetworkPolicy, Cilium's and Calico's",
-  "siblings that share the pod's identifier on the AWS VPC CNI",
-  "connections that stood before the policy, and traffic with the pod's own node",
+  "traffic between the pod and its own node: no policy of any CNI cuts it",
+  "that the agent on the pod's node runs and does what the API says",
+  "policies of the same name in other namespaces: an agent of the VPC CNI may take them for each other",
+  "policies that were deleted before the run: a node may still hold what it made of them",
+  "answers: of a flow in which only the end that did not open it sends, no packet is ever judged",
 ];
+
+/** How long the CNI's controller may take to resolve a policy: seen, 1.4 s. */
+const RESOLVES_WITHIN_MS = 10_000;
 
 interface After {
   readonly capturedAt: string;
   readonly notProven: readonly string[];
   readonly judged: Verdict;
-  readonly policies: Observation["policies"];
-  readonly pods: Observation["pods"];
+  readonly observed: Observation;
+  /** Every pod of a contained namespace, as it was read. */
+  readonly podPages: readonly Artefact[];
 }
 
 /**
  * Reads back the target's namespace and judges it. An audit changed nothing: its reasons are what
  * the plan would have left open.
+ *
+ * Errors: `TargetNotSettled` (transient) while the CNI's controller may not have taken up the
+ * policies that were just written.
  */
 export async function snapshotAfter(
   input: { readonly case: CaseRef },
@@ -40,27 +54,30 @@ export async function snapshotAfter(
   readonly reasons: readonly Pick<Reason, "code" | "message">[];
   readonly artefacts: readonly Artefact[];
 }> {
-  const { kubernetes, store, now } = ports;
+  const { store, now } = ports;
   const { runId } = input.case;
-  const plan = (await store.read<Plan>(artefactKey(runId, "plan.json")))?.document;
-  if (!plan) {
+  const [kept, applied, completion] = await Promise.all([
+    store.read<Plan>(artefactKey(runId, "plan.json")),
+    store.read<AppliedPolicy>(artefactKey(runId, "policy.json")),
+    store.read<Completion>(artefactKey(runId, "completion.json")),
+  ]);
+  if (!kept) {
     throw new PermanentError("EvidenceAltered", `plan.json of run ${runId} is gone: no verdict`);
   }
-  const { target } = plan;
-  const namespace = target.kind === "pod" ? target.pod.namespace : target.namespace;
-  const [policies, pods] = await Promise.all([
-    kubernetes.networkPolicies(namespace),
-    target.kind === "pod"
-      ? kubernetes.pod(namespace, target.pod.name).then((pod) => (pod ? [pod] : []))
-      : kubernetes.pods(namespace),
-  ]);
-  const seen: Observation = { policies, pods };
+  const plan = kept.document;
+  const { observed, podPages } = await observe(plan, completion?.document ?? null, runId, ports);
+  const judged = verdictOf(plan, plan.mode === "audit" ? afterSteps(plan, observed) : observed);
+  const writtenAt = completion?.document.phases.at(-1)?.endedAt ?? applied?.document.quarantinedAt;
+  const unresolved = judged.reasons.find(({ code }) => code === "policyNotResolved");
+  if (unresolved && writtenAt && now().getTime() - Date.parse(writtenAt) < RESOLVES_WITHIN_MS) {
+    throw new TransientError("TargetNotSettled", `${unresolved.message} yet`);
+  }
   const after: After = {
     capturedAt: now().toISOString(),
     notProven: NOT_PROVEN,
-    judged: verdictOf(plan, plan.mode === "audit" ? afterSteps(plan, seen) : seen),
-    policies,
-    pods: pods.map(redactPod),
+    judged,
+    observed,
+    podPages,
   };
   const stored = await store.putOnce(artefactKey(runId, "after.json"), after);
   const { verdict, reasons } = stored.document.judged;
@@ -69,4 +86,40 @@ export async function snapshotAfter(
     reasons: reasons.map(({ code, message }) => ({ code, message })),
     artefacts: [stored.artefact],
   };
+}
+
+async function observe(
+  plan: Plan,
+  completion: Completion | null,
+  runId: string,
+  { kubernetes, store }: { readonly kubernetes: Kubernetes; readonly store: EvidenceStore },
+): Promise<{ readonly observed: Observation; readonly podPages: readonly Artefact[] }> {
+  const { target, network } = plan;
+  const pods: SeenPod[] = [];
+  const see = (pod: Pod) => {
+    if (concerns(plan, pod)) pods.push(seenPod(pod));
+  };
+  const [namespace, policies, endpoints, podPages] = await Promise.all([
+    kubernetes.namespace(target.namespace),
+    kubernetes.policies(target.namespace, network.policyKinds),
+    network.cni === "vpc"
+      ? kubernetes.policyEndpoints(target.namespace, network.policyKinds)
+      : null,
+    target.kind === "namespace"
+      ? keepPods(kubernetes.podPages(target.namespace), { runId, when: "after" }, store, see)
+      : lookAtAll(kubernetes.podPages(target.namespace), see),
+  ]);
+  const namespaceLabels = namespace?.metadata.labels ?? {};
+  return { observed: { namespaceLabels, pods, policies, endpoints, completion }, podPages };
+}
+
+async function lookAtAll(pages: AsyncIterable<readonly Pod[]>, see: (pod: Pod) => void) {
+  for await (const page of pages) for (const pod of page) see(pod);
+  return [];
+}
+
+/** The target, and on the VPC CNI those that share its identifier. */
+function concerns({ target, network }: Plan, { metadata }: Pod): boolean {
+  if (target.kind === "namespace" || metadata.uid === target.uid) return true;
+  return network.cni === "vpc" && podIdentifier(metadata.name) === podIdentifier(target.name);
 }

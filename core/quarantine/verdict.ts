@@ -1,52 +1,60 @@
-import type { NetworkPolicy, Pod } from "../kubernetes.ts";
-import { CASE_LABEL, type Plan, quarantinePolicy } from "./plan.ts";
-import { selects } from "./selector.ts";
-
-/** Why a verdict is not `contained`. Policies are named so that a responder can look at them. */
-export type Reason =
-  | { readonly code: "podGone"; readonly message: string }
-  | { readonly code: "labelMissing"; readonly message: string }
-  | { readonly code: "policyMissing"; readonly message: string }
-  | { readonly code: "policyChanged"; readonly message: string }
-  | {
-      readonly code: "otherPolicyAllows";
-      readonly message: string;
-      readonly policies: readonly string[];
-    }
-  | {
-      readonly code: "hostNetwork";
-      readonly message: string;
-      readonly pods: readonly string[];
-    }
-  | { readonly code: "fargate"; readonly message: string; readonly pods: readonly string[] };
+import type { NetworkFacts } from "../cluster/network.ts";
+import type { Labels, PolicyEndpoint } from "../kubernetes.ts";
+import type { PolicySet } from "../policies.ts";
+import { sameSpec } from "./carry-out.ts";
+import type { Completion } from "./complete-policy.ts";
+import { CASE_LABEL } from "./labels.ts";
+import { denialsOf, type Plan } from "./plan.ts";
+import { describePolicy } from "./reach/model.ts";
+import { type Openings, openingsOf } from "./reach/openings.ts";
+import { type Reason, some } from "./reasons.ts";
+import type { SeenPod } from "./seen-pod.ts";
+import { identifierReasons } from "./vpc-cni/reasons.ts";
+import { widened } from "./widened.ts";
 
 /** What was read back proves; never what was sent. */
 export type Verdict =
   | { readonly verdict: "contained"; readonly reasons: readonly [] }
   | { readonly verdict: "partial" | "notEnforceable"; readonly reasons: readonly Reason[] };
 
-/** The namespace of the target as it was read back. */
+/** The target's namespace as it was read back. */
 export interface Observation {
-  readonly pods: readonly Pod[];
-  readonly policies: readonly NetworkPolicy[];
+  readonly namespaceLabels: Labels;
+  /** The pods of the namespace; for a pod, at least those that share its identifier. */
+  readonly pods: readonly SeenPod[];
+  readonly policies: PolicySet;
+  /** What the VPC CNI's controller resolved; null where there is no such controller. */
+  readonly endpoints: readonly PolicyEndpoint[] | null;
+  /** What the later phases of the plan came to; null when it has none, or nothing was written. */
+  readonly completion: Completion | null;
 }
 
 /**
- * Judges what was read back against the plan. NetworkPolicies add up, so one other policy that
- * selects the pod and allows anything keeps that open whatever ours denies. Pods on the host's
- * network and on Fargate are not covered by any NetworkPolicy of the AWS VPC CNI.
+ * Judges what was read back against the plan. `contained` is said when nothing is left that could
+ * let a packet of the target pass but its own node, and when the CNI that is there is known to
+ * enforce what stands in the API.
  */
 export function verdictOf(plan: Plan, seen: Observation): Verdict {
-  const pods = quarantinedPods(plan, seen.pods);
+  const pods = targetPods(plan, seen.pods);
   if (plan.target.kind === "pod" && pods.length === 0) {
     return partial([
       { code: "podGone", message: "the pod is no longer there: nothing to cut off" },
     ]);
   }
-  const unenforceable = notEnforced(pods);
-  const reasons = [...policyReasons(plan, seen), ...labelReasons(plan, pods), ...unenforceable];
+  const unenforceable = notEnforced(plan, pods);
+  const reasons = [
+    ...denialReasons(plan, seen),
+    ...labelReasons(plan, pods),
+    ...openingReasons(plan, seen, pods),
+    ...unenforceable,
+    ...networkReasons(plan.network),
+    ...resolutionReasons(plan, seen, pods),
+    ...phaseReasons(seen),
+    ...flowReasons(plan, seen, pods),
+  ];
   if (reasons.length === 0) return { verdict: "contained", reasons: [] };
-  const noneEnforced = plan.target.kind === "pod" && unenforceable.length > 0;
+  const off = plan.network.enforcing === "off";
+  const noneEnforced = off || (plan.target.kind === "pod" && unenforceable.length > 0);
   return noneEnforced ? { verdict: "notEnforceable", reasons } : partial(reasons);
 }
 
@@ -54,103 +62,180 @@ function partial(reasons: readonly Reason[]): Verdict {
   return { verdict: "partial", reasons };
 }
 
-function quarantinedPods(plan: Plan, pods: readonly Pod[]): readonly Pod[] {
-  const { target } = plan;
-  return target.kind === "pod" ? pods.filter((pod) => pod.metadata.uid === target.pod.uid) : pods;
+/** The pods that are to be cut off, those of them that still have a network. */
+export function targetPods({ target }: Plan, pods: readonly SeenPod[]): readonly SeenPod[] {
+  const living = pods.filter(({ ended }) => !ended);
+  return target.kind === "pod" ? living.filter(({ uid }) => uid === target.uid) : living;
 }
 
-function policyReasons(plan: Plan, seen: Observation): Reason[] {
-  const wanted = quarantinePolicy(plan);
-  const own = seen.policies.find((policy) => policy.metadata.name === wanted.metadata.name);
-  const reasons: Reason[] = [];
-  if (!own) {
-    reasons.push({ code: "policyMissing", message: `policy ${wanted.metadata.name} is not there` });
-  } else if (allows(own) || !sameSelection(own, wanted)) {
-    const message = `policy ${wanted.metadata.name} no longer denies everything to the target`;
-    reasons.push({ code: "policyChanged", message });
-  }
-  const others = seen.policies
-    .filter((policy) => policy.metadata.name !== wanted.metadata.name && allows(policy))
-    .filter((policy) => reaches(plan, policy, seen.pods))
-    .map((policy) => policy.metadata.name);
-  if (others.length > 0) {
-    const message = `other policies that select the target allow traffic: ${some(others)}`;
-    reasons.push({ code: "otherPolicyAllows", message, policies: others });
-  }
-  return reasons;
+function denialReasons(plan: Plan, { policies }: Observation): Reason[] {
+  const there = [
+    ...policies.networkPolicies,
+    ...policies.clusterNetworkPolicies,
+    ...policies.ciliumNetworkPolicies,
+    ...policies.calicoPolicies,
+  ];
+  return denialsOf(plan).flatMap((wanted): Reason[] => {
+    const { kind, metadata } = wanted;
+    const what = `${kind} ${metadata.name}`;
+    const own = there.find(
+      (policy) =>
+        policy.metadata.name === metadata.name &&
+        policy.kind === kind &&
+        policy.metadata.deletionTimestamp === undefined &&
+        policy.metadata.labels?.[CASE_LABEL] === plan.caseId,
+    );
+    if (!own) return [{ code: "policyMissing", message: `${what} is not there` }];
+    if (sameSpec(own.spec, wanted.spec)) return [];
+    return [{ code: "policyChanged", message: `${what} is no longer what the plan made it` }];
+  });
 }
 
-/** A pod is reached by what selects its labels now; a namespace by every policy in it, because the
- * next pod that starts there may be the one that a policy allows. */
-function reaches(plan: Plan, policy: NetworkPolicy, pods: readonly Pod[]): boolean {
-  if (plan.target.kind === "namespace") return true;
-  return quarantinedPods(plan, pods).some((pod) =>
-    selects(policy.spec.podSelector, pod.metadata.labels ?? {}),
-  );
-}
-
-/** True when the policy has any rule: a rule can only allow. */
-function allows(policy: NetworkPolicy): boolean {
-  return (policy.spec.ingress ?? []).length > 0 || (policy.spec.egress ?? []).length > 0;
-}
-
-function sameSelection(own: NetworkPolicy, wanted: NetworkPolicy): boolean {
-  const types = new Set(own.spec.policyTypes);
-  const labels = Object.entries(own.spec.podSelector.matchLabels ?? {});
-  const wantedLabels = wanted.spec.podSelector.matchLabels ?? {};
-  return (
-    types.has("Ingress") &&
-    types.has("Egress") &&
-    (own.spec.podSelector.matchExpressions ?? []).length === 0 &&
-    labels.length === Object.keys(wantedLabels).length &&
-    labels.every(([key, value]) => wantedLabels[key] === value)
-  );
-}
-
-function labelReasons(plan: Plan, pods: readonly Pod[]): Reason[] {
+function labelReasons(plan: Plan, pods: readonly SeenPod[]): Reason[] {
   if (plan.target.kind === "namespace") return [];
-  const bare = pods.filter((pod) => pod.metadata.labels?.[CASE_LABEL] !== plan.caseId);
+  const bare = pods.filter(({ labels }) => labels[CASE_LABEL] !== plan.caseId);
   if (bare.length === 0) return [];
-  const message = `the pod does not carry ${CASE_LABEL}=${plan.caseId}: the policy misses it`;
+  const message = `the pod does not bear ${CASE_LABEL}=${plan.caseId}: the policies miss it`;
   return [{ code: "labelMissing", message }];
 }
 
-function notEnforced(pods: readonly Pod[]): Reason[] {
-  const names = (matching: readonly Pod[]) => matching.map((pod) => pod.metadata.name);
-  const onHost = names(pods.filter((pod) => pod.spec.hostNetwork === true));
-  const onFargate = names(pods.filter((pod) => pod.spec.nodeName?.startsWith("fargate-")));
+function openingReasons(plan: Plan, seen: Observation, pods: readonly SeenPod[]): Reason[] {
+  const { openings, unreadable } = openingsLeft(plan, seen, pods);
   const reasons: Reason[] = [];
-  if (onHost.length > 0) {
-    const message = `on the host's network no policy applies: ${some(onHost)}`;
-    reasons.push({ code: "hostNetwork", message, pods: onHost });
+  const policies = unique(openings.flatMap(({ by }) => (by ? [describePolicy(by)] : [])));
+  if (policies.length > 0) {
+    const [first] = openings.filter(({ by }) => by);
+    const example = first
+      ? ` (${first.direction} ${first.direction === "ingress" ? "from" : "to"} ${first.peers}, ${first.ports})`
+      : "";
+    const message = `other policies still allow traffic: ${some(policies)}${example}`;
+    reasons.push({ code: "otherPolicyAllows", message, policies });
   }
-  if (onFargate.length > 0) {
-    const message = `Fargate enforces no NetworkPolicy: ${some(onFargate)}`;
-    reasons.push({ code: "fargate", message, pods: onFargate });
+  const strange = unique(unreadable.map(({ policy, why }) => `${describePolicy(policy)}: ${why}`));
+  if (strange.length > 0) {
+    const message = `policies that are not understood, taken as allowing: ${some(strange)}`;
+    reasons.push({
+      code: "policyUnreadable",
+      message,
+      policies: unique(unreadable.map(({ policy }) => describePolicy(policy))),
+    });
   }
   return reasons;
 }
 
-/** The first names and how many more: all of them are in after.json, and state is limited. */
-function some(names: readonly string[]): string {
-  const shown = names.slice(0, 20).join(", ");
-  return names.length > 20 ? `${shown} and ${names.length - 20} more` : shown;
+/** Of the blocks kept for documentation: no pod's, and yet of the family that pods have. */
+const SOME_ADDRESS = { ipv4: "192.0.2.1", ipv6: "2001:db8::1" } as const;
+
+/**
+ * What still lets traffic pass. In a namespace every policy counts, whichever pods it selects now:
+ * the next pod that starts there may be one that it allows.
+ */
+function openingsLeft(
+  plan: Plan,
+  { namespaceLabels, policies }: Observation,
+  pods: readonly SeenPod[],
+): Pick<Openings, "openings" | "unreadable"> {
+  const { cni } = plan.network;
+  if (plan.target.kind === "namespace") {
+    const anyPod = {
+      namespace: plan.target.namespace,
+      name: "any pod",
+      labels: {},
+      namespaceLabels,
+      ips: [SOME_ADDRESS[plan.network.ipFamily]],
+      ports: [],
+      hostNetwork: false,
+    };
+    return openingsOf(anyPod, widened(policies, plan.caseId), cni);
+  }
+  const [pod] = pods;
+  if (!pod) return { openings: [], unreadable: [] };
+  return openingsOf({ ...pod, hostNetwork: false, namespaceLabels }, policies, cni);
 }
 
-/** The observation that the plan's steps would lead to: what an audit is judged on. */
-export function afterSteps(plan: Plan, seen: Observation): Observation {
-  let { pods, policies } = seen;
-  for (const step of plan.steps) {
-    if (step.action === "replacePodLabels") {
-      pods = pods.map((pod) =>
-        pod.metadata.uid === step.pod.uid
-          ? { ...pod, metadata: { ...pod.metadata, labels: step.labels } }
-          : pod,
-      );
-    } else {
-      const { name } = step.policy.metadata;
-      policies = [...policies.filter((policy) => policy.metadata.name !== name), step.policy];
-    }
+function notEnforced({ network }: Plan, pods: readonly SeenPod[]): Reason[] {
+  const reason = (
+    code: Reason["code"],
+    what: string,
+    matching: (pod: SeenPod) => boolean,
+  ): Reason[] => {
+    const names = pods.filter(matching).map(({ name }) => name);
+    return names.length > 0 ? [{ code, message: `${what}: ${some(names)}`, pods: names }] : [];
+  };
+  return [
+    ...reason("hostNetwork", "on the node's network no policy applies", (pod) => pod.hostNetwork),
+    ...reason("fargate", "Fargate enforces no policy", (pod) => pod.fargate),
+    ...(network.cni === "calico"
+      ? [] // Calico has an agent for Windows
+      : reason("windows", "no policy is enforced on Windows", (pod) => pod.windows)),
+  ];
+}
+
+function networkReasons({ cni, enforcing, mode, seen }: NetworkFacts): Reason[] {
+  const found = seen.join("; ");
+  if (enforcing === "off") {
+    return [{ code: "networkPolicyOff", message: `network policy is switched off: ${found}` }];
   }
-  return { pods, policies };
+  if (cni === null || enforcing === "unknown") {
+    return [{ code: "cniUnknown", message: `whether anything enforces is not known: ${found}` }];
+  }
+  if (cni === "vpc" && mode !== "standard") {
+    const message = `the AWS VPC CNI enforces in mode ${mode}, only standard is proven`;
+    return [{ code: "modeUnproven", message }];
+  }
+  return [];
+}
+
+/** The VPC CNI enforces what its controller has resolved, not what stands in a policy. */
+function resolutionReasons(
+  plan: Plan,
+  { endpoints }: Observation,
+  pods: readonly SeenPod[],
+): Reason[] {
+  if (endpoints === null || plan.mode === "audit" || plan.network.enforcing !== "on") return [];
+  const listed = pods.filter(({ hostNetwork, ips }) => !hostNetwork && ips.length > 0);
+  return denialsOf(plan).flatMap(({ kind, metadata }): Reason[] => {
+    const resolved = new Set(
+      endpoints
+        .filter(
+          ({ spec: { policyRef } }) =>
+            policyRef.name === metadata.name && policyRef.namespace === metadata.namespace,
+        )
+        .flatMap(({ spec }) => spec.podSelectorEndpoints ?? [])
+        .filter(({ namespace }) => namespace === plan.target.namespace)
+        .map(({ name }) => name),
+    );
+    const names = listed.map(({ name }) => name).filter((name) => !resolved.has(name));
+    if (names.length === 0) return [];
+    const message = `the controller has not resolved ${kind} ${metadata.name} to: ${some(names)}`;
+    return [{ code: "policyNotResolved", message, pods: names }];
+  });
+}
+
+function phaseReasons({ completion }: Observation): Reason[] {
+  return (completion?.phases ?? [])
+    .filter(({ conditionMet }) => !conditionMet)
+    .map(({ waitedFor }) => ({
+      code: "phaseIncomplete",
+      message: `waited in vain ${waitedFor}`,
+    }));
+}
+
+/** Whether connections that stood before are cut is the CNI's doing, not the policy's. */
+function flowReasons(plan: Plan, seen: Observation, pods: readonly SeenPod[]): readonly Reason[] {
+  const { cni, enforcing } = plan.network;
+  if (enforcing === "off") return []; // nothing is cut at all
+  if (cni === "cilium") return [];
+  if (cni === "vpc") return identifierReasons(plan, seen, pods);
+  const what = cni === "calico" ? "Calico does not cut them" : "an unknown CNI may not cut them";
+  return [
+    {
+      code: "establishedFlowsMaySurvive",
+      message: `connections from before the quarantine may live on: ${what}`,
+    },
+  ];
+}
+
+function unique(values: readonly string[]): readonly string[] {
+  return [...new Set(values)];
 }

@@ -1,14 +1,26 @@
 import { TransientError } from "../errors.ts";
-import type { ContainerStatus, Kubernetes, Labels, Pod, PodRef } from "../kubernetes.ts";
+import type { ContainerStatus, Kubernetes, Pod } from "../kubernetes.ts";
 import { describeTarget, type NamespaceTarget, type PodTarget, type Target } from "./target.ts";
 
 /** A target that exists: the object that the alert means, and no other of its name. */
-export type ProvenTarget =
-  | { readonly kind: "pod"; readonly pod: PodRef; readonly labels: Labels }
-  | { readonly kind: "namespace"; readonly namespace: string; readonly uid: string };
+export type ProvenTarget = ProvenPod | ProvenNamespace;
+
+export interface ProvenPod {
+  readonly kind: "pod";
+  readonly namespace: string;
+  readonly name: string;
+  readonly uid: string;
+}
+
+export interface ProvenNamespace {
+  readonly kind: "namespace";
+  readonly namespace: string;
+  readonly uid: string;
+}
 
 export type Proof =
-  | { readonly proven: true; readonly target: ProvenTarget }
+  | { readonly proven: true; readonly target: ProvenPod; readonly pod: Pod }
+  | { readonly proven: true; readonly target: ProvenNamespace; readonly pod: null }
   | { readonly proven: false; readonly reason: string };
 
 /** The kubelet reports a new container a second or two after Falco has seen it. */
@@ -63,11 +75,8 @@ async function provePod(
   }
   return {
     proven: true,
-    target: {
-      kind: "pod",
-      pod: { namespace: target.namespace, name: target.name, uid },
-      labels: pod.metadata.labels ?? {},
-    },
+    target: { kind: "pod", namespace: target.namespace, name: target.name, uid },
+    pod,
   };
 }
 
@@ -78,7 +87,7 @@ async function proveNamespace(target: NamespaceTarget, kubernetes: Kubernetes): 
   if (target.uid !== null && target.uid !== uid) {
     return unproven(target, `its UID is ${uid}, the request was about ${target.uid}`);
   }
-  return { proven: true, target: { kind: "namespace", namespace: target.name, uid } };
+  return { proven: true, target: { kind: "namespace", namespace: target.name, uid }, pod: null };
 }
 
 function unproven(target: Target, why: string): Proof {

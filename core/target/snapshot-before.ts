@@ -1,17 +1,19 @@
 import type { CaseRef } from "../case/case.ts";
+import type { NetworkFacts } from "../cluster/network.ts";
 import { artefactKey } from "../evidence/keys.ts";
+import { keepPods } from "../evidence/pod-pages.ts";
 import { redactPod } from "../evidence/redact.ts";
 import type { Artefact, EvidenceStore } from "../evidence/store.ts";
 import type { Kubernetes } from "../kubernetes.ts";
 import type { Target } from "./target.ts";
 
 /**
- * Writes down the target and all that selects it before anything is changed: the namespace, its
- * NetworkPolicies, and the pod, or every pod of a contained namespace. A target that is not there
- * is written down as absent; whether that stops the run is ApplyPolicy's decision.
+ * Writes down the target and all that selects it before anything is changed: the namespace, the
+ * policies that can concern it, and the pod, or every pod of a contained namespace. A target that is
+ * not there is written down as absent; whether that stops the run is ApplyPolicy's decision.
  */
 export async function snapshotBefore(
-  input: { readonly case: CaseRef; readonly target: Target },
+  input: { readonly case: CaseRef; readonly target: Target; readonly network: NetworkFacts },
   ports: {
     readonly kubernetes: Kubernetes;
     readonly store: EvidenceStore;
@@ -19,20 +21,29 @@ export async function snapshotBefore(
   },
 ): Promise<{ readonly artefacts: readonly Artefact[] }> {
   const { kubernetes, store, now } = ports;
-  const { target } = input;
-  const [namespace, policies, pods] = await Promise.all([
+  const { target, network } = input;
+  const { runId } = input.case;
+  const [namespace, policies, pod] = await Promise.all([
     kubernetes.namespace(target.namespace),
-    kubernetes.networkPolicies(target.namespace),
-    target.kind === "pod"
-      ? kubernetes.pod(target.namespace, target.name).then((pod) => (pod ? [pod] : []))
-      : kubernetes.pods(target.namespace),
+    kubernetes.policies(target.namespace, network.policyKinds),
+    target.kind === "pod" ? kubernetes.pod(target.namespace, target.name) : null,
   ]);
-  const { artefact } = await store.putOnce(artefactKey(input.case.runId, "before.json"), {
+  const podPages =
+    target.kind === "namespace"
+      ? await keepPods(
+          kubernetes.podPages(target.namespace),
+          { runId, when: "before" },
+          store,
+          () => {},
+        )
+      : [];
+  const { artefact } = await store.putOnce(artefactKey(runId, "before.json"), {
     capturedAt: now().toISOString(),
     target,
     namespace,
     policies,
-    pods: pods.map(redactPod),
+    pods: pod ? [redactPod(pod)] : [],
+    podPages,
   });
   return { artefacts: [artefact] };
 }

@@ -12,12 +12,14 @@ import (
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/dynamic"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
 
 	"localkube/eksauth"
 	"localkube/fakekubelet"
+	"localkube/networkpolicycontroller"
 )
 
 // startTimeout bounds each wait of the start, which takes about three seconds in
@@ -70,7 +72,7 @@ func runCluster(ctx context.Context, c clusterConfig, reportReady func(readiness
 	if err != nil {
 		return fmt.Errorf("kubeconfigs: %w", err)
 	}
-	client, err := adminClient(kubeconfigs.admin)
+	client, dynamicClient, err := adminClients(kubeconfigs.admin)
 	if err != nil {
 		return fmt.Errorf("admin client: %w", err)
 	}
@@ -98,6 +100,9 @@ func runCluster(ctx context.Context, c clusterConfig, reportReady func(readiness
 	})
 	parts.run("fake kubelet", func() error {
 		return fakekubelet.Run(parts.ctx, client)
+	})
+	parts.run("network policy controller", func() error {
+		return networkpolicycontroller.Run(parts.ctx, client, dynamicClient)
 	})
 	if err := parts.until("pods are admitted", podsAreAdmitted(client)); err != nil {
 		return err
@@ -128,15 +133,21 @@ func serveTokenWebhook(parts *parts, c clusterConfig, dir string) (string, error
 	return kubeconfig, writeWebhookKubeconfig(kubeconfig, "http://"+listener.Addr().String())
 }
 
-// adminClient has no client-side throttling: the fake kubelet uses it, and a
+// adminClients have no client-side throttling: the fake kubelet uses them, and a
 // rollout of many pods should not queue behind five requests a second.
-func adminClient(kubeconfig string) (*kubernetes.Clientset, error) {
+func adminClients(kubeconfig string) (*kubernetes.Clientset, *dynamic.DynamicClient, error) {
 	config, err := clientcmd.BuildConfigFromFlags("", kubeconfig)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	config.QPS = -1
-	return kubernetes.NewForConfig(rest.AddUserAgent(config, "localkube"))
+	config = rest.AddUserAgent(config, "localkube")
+	client, err := kubernetes.NewForConfig(config)
+	if err != nil {
+		return nil, nil, err
+	}
+	dynamicClient, err := dynamic.NewForConfig(config)
+	return client, dynamicClient, err
 }
 
 // apiServerIsReady asks for readiness and takes any failure for "not yet".

@@ -1,9 +1,9 @@
 // Command localkube runs a real Kubernetes control plane on loopback in one
 // process, dressed as an EKS cluster: embedded etcd, kube-apiserver,
-// kube-controller-manager, kube-scheduler, a fake kubelet, and token
-// authentication through AWS STS and EKS access entries. It is for development
-// and tests: no container ever runs, and NetworkPolicies are stored, not
-// enforced.
+// kube-controller-manager, kube-scheduler, a fake kubelet, a stand-in for EKS's
+// network policy controller, and token authentication through AWS STS and EKS
+// access entries. It is for development and tests: no container ever runs, and
+// network policies are resolved to addresses, but never enforced.
 package main
 
 import (

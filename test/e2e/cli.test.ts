@@ -8,6 +8,7 @@ import { runPrefix } from "../../core/evidence/keys.ts";
 import type { RunResult } from "../../core/evidence/record-run.ts";
 import {
   artefactsOf,
+  core,
   deployment,
   endOf,
   openShop,
@@ -50,7 +51,7 @@ test("runs lists the run, and run shows it with its evidence", async () => {
   expect(listed).toContainEqual(expect.objectContaining({ id: runId, verdict: "contained" }));
 
   const shown = JSON.parse((await containment("run", runId, "--json")).out);
-  expect(shown.manifest.artefacts).toHaveLength(9);
+  expect(shown.manifest.artefacts).toHaveLength(10);
   expect((await containment("run", runId)).out).toContain("sealed");
 
   expect(await containment("run", "20260101T000000000Z-c-none")).toMatchObject({ code: 2 });
@@ -88,6 +89,24 @@ test("verify agrees with the bucket and with a copy of it, and finds one changed
   } finally {
     await rm(folder, { recursive: true });
   }
+});
+
+test("plan shows what would be written, reads as the operator and changes nothing", async () => {
+  const shop = await openShop("plan");
+  const { name } = victimOf(shop);
+
+  const planned = await containment("plan", `${shop.namespace}/${name}`);
+  const json = await containment("plan", shop.namespace, "--json");
+  const gone = await containment("plan", `${shop.namespace}/gone`);
+
+  expect(planned).toMatchObject({ code: 0, err: "" });
+  expect(planned.out).toContain("CNI: vpc, enforcing: on, order: fast");
+  expect(planned.out).toContain("create ClusterNetworkPolicy quarantine-c-not-opened");
+  expect(planned.out).toContain("Services that lose the pod: checkout");
+  expect(JSON.parse(json.out)).toMatchObject({ target: { kind: "namespace" }, nameTaken: null });
+  expect(gone).toMatchObject({ code: 2, err: expect.stringContaining("does not exist") });
+  const pod = await core.readNamespacedPod({ namespace: shop.namespace, name });
+  expect(pod.metadata?.labels).toHaveProperty("app", "checkout");
 });
 
 test("contain asks for a run, and says no to what is no target", async () => {

@@ -23,7 +23,7 @@ import { createShop, type ScenePod, type Shop } from "../../local/scene.ts";
 export const stage = inject("stage");
 export const { aws, deployment } = stage;
 
-const kubeconfig = new KubeConfig();
+export const kubeconfig = new KubeConfig();
 kubeconfig.loadFromFile(stage.kubeconfig);
 export const core = kubeconfig.makeApiClient(CoreV1Api);
 export const networking = kubeconfig.makeApiClient(NetworkingV1Api);

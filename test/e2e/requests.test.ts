@@ -1,5 +1,5 @@
 import { beforeAll, describe, expect, test } from "vitest";
-import { CASE_LABEL } from "../../core/quarantine/plan.ts";
+import { CASE_LABEL, SUSPENDED_LABEL } from "../../core/quarantine/labels.ts";
 import type { Shop } from "../../local/scene.ts";
 import { waitFor } from "../../local/wait.ts";
 import {
@@ -36,7 +36,7 @@ describe("a namespace, by hand", () => {
       verdict: "audited",
       quarantinedAt: null,
       timeToContainMs: null,
-      reasons: [{ code: "otherPolicyAllows" }],
+      reasons: [{ code: "establishedFlowsMaySurvive" }],
     });
     expect(await policyNames(shop.namespace)).toEqual(before);
     const artefacts = await artefactsOf(result.case.runId);
@@ -46,16 +46,19 @@ describe("a namespace, by hand", () => {
     expect((await verify(result.case.runId)).problems).toEqual([]);
   });
 
-  test("is partial while allow policies stand, and each of them is named", async () => {
-    const allowing = await policyNames(shop.namespace);
-    const marker = await request({ namespace: shop.namespace, mode: "containment" }, REQUESTED);
+  test("is contained once every policy that allows is pointed at nothing", async () => {
+    const { namespace } = shop;
+    const allowing = await policyNames(namespace);
+    const marker = await request({ namespace, mode: "containment" }, REQUESTED);
 
     const result = resultOf(await endOf(marker));
 
-    expect(result.verdict).toBe("partial");
-    expect(result.timeToContainMs).toBeNull();
-    for (const name of allowing) expect(result.reasons[0]?.message).toContain(name);
-    expect(await policyNames(shop.namespace)).toContain("quarantine-deny-all");
+    expect(result).toMatchObject({ verdict: "contained", reasons: [] });
+    expect(await policyNames(namespace)).toEqual([...allowing, "quarantine-deny-all"].toSorted());
+    for (const name of allowing) {
+      const { spec } = await networking.readNamespacedNetworkPolicy({ namespace, name });
+      expect(spec?.podSelector).toEqual({ matchLabels: { [SUSPENDED_LABEL]: result.case.id } });
+    }
   });
 
   test("is contained when nothing in it allows anything", async () => {
@@ -126,7 +129,9 @@ describe("a pod that another policy still allows", () => {
 
     expect(result).toMatchObject({
       verdict: "partial",
-      reasons: [{ code: "otherPolicyAllows", message: expect.stringContaining("allow-everyone") }],
+      reasons: expect.arrayContaining([
+        { code: "otherPolicyAllows", message: expect.stringContaining("allow-everyone") },
+      ]),
     });
     const pod = await core.readNamespacedPod({ namespace, name: victimOf(shop).name });
     expect(pod.metadata?.labels?.[CASE_LABEL]).toBe(result.case.id);

@@ -1,94 +1,248 @@
 import type {
+  ConfigMap,
+  DaemonSet,
+  ExistingObject,
+  FirstPage,
+  HorizontalPodAutoscaler,
+  JsonPatch,
   Kubernetes,
-  NetworkPolicy,
   Node,
+  ObjectMeta,
   Permission,
   PersistentVolume,
   PersistentVolumeClaim,
   Pod,
+  PodDisruptionBudget,
+  PolicyEndpoint,
+  Service,
+  Workload,
+  WorkloadKind,
 } from "../../core/kubernetes.ts";
+import type { Denial, NetworkPolicy, PolicyKind, PolicySet } from "../../core/policies.ts";
+
+interface Named {
+  readonly metadata: ObjectMeta;
+}
 
 /** A cluster without an API server, for unit tests: what it holds can be set and looked at. */
 export interface MemoryCluster extends Kubernetes {
   readonly state: {
     namespaces: string[];
     pods: Pod[];
-    policies: NetworkPolicy[];
+    policies: PolicySet;
+    policyKinds: PolicyKind[];
+    endpoints: PolicyEndpoint[];
     nodes: Node[];
     claims: PersistentVolumeClaim[];
     persistentVolumes: PersistentVolume[];
+    workloads: (Workload & { readonly kind: WorkloadKind })[];
+    daemonSets: DaemonSet[];
+    configMaps: ConfigMap[];
+    services: Service[];
+    disruptionBudgets: PodDisruptionBudget[];
+    autoscalers: HorizontalPodAutoscaler[];
     denied: Permission[];
-    /** Every write that was asked for, in order. */
+    /** Every write that was made, in order: `patch Pod checkout-1`. */
     writes: string[];
-    /** Thrown by the next write of that name, once. */
-    failNextWrite: { name: string; error: Error } | null;
+    /** How many requests were made, reads and writes. */
+    requests: number;
+    /** Thrown by the next write that is described so, once. */
+    failNextWrite: { write: string; error: Error } | null;
   };
 }
+
+const NO_POLICIES: PolicySet = {
+  networkPolicies: [],
+  applicationNetworkPolicies: [],
+  clusterNetworkPolicies: [],
+  ciliumNetworkPolicies: [],
+  calicoPolicies: [],
+};
+
+/** Every policy of a set that holds NetworkPolicies only. */
+export function networkPolicies(...policies: readonly NetworkPolicy[]): PolicySet {
+  return { ...NO_POLICIES, networkPolicies: policies };
+}
+
+const SET_OF = {
+  NetworkPolicy: "networkPolicies",
+  ClusterNetworkPolicy: "clusterNetworkPolicies",
+  CiliumNetworkPolicy: "ciliumNetworkPolicies",
+  GlobalNetworkPolicy: "calicoPolicies",
+} as const;
 
 export function memoryCluster(initial: Partial<MemoryCluster["state"]> = {}): MemoryCluster {
   const state: MemoryCluster["state"] = {
     namespaces: ["payments"],
     pods: [],
-    policies: [],
+    policies: NO_POLICIES,
+    policyKinds: ["NetworkPolicy"],
+    endpoints: [],
     nodes: [],
     claims: [],
     persistentVolumes: [],
+    workloads: [],
+    daemonSets: [],
+    configMaps: [],
+    services: [],
+    disruptionBudgets: [],
+    autoscalers: [],
     denied: [],
     writes: [],
+    requests: 0,
     failNextWrite: null,
     ...initial,
   };
-  const named = <T extends { metadata: { name: string } }>(all: readonly T[], name: string) =>
+  const named = <T extends Named>(all: readonly T[], name: string) =>
     all.find(({ metadata }) => metadata.name === name) ?? null;
-  const inNamespace = <T extends { metadata: { namespace?: string } }>(
-    all: readonly T[],
-    namespace: string,
-  ) => all.filter(({ metadata }) => metadata.namespace === namespace);
-  const write = (name: string) => {
-    state.writes.push(name);
-    const failure = state.failNextWrite;
-    if (failure?.name !== name) return;
-    state.failNextWrite = null;
-    throw failure.error;
+  const inNamespace = <T extends Named>(all: readonly T[], namespace: string) =>
+    all.filter(({ metadata }) => metadata.namespace === namespace);
+  const read = async <T>(value: T): Promise<T> => {
+    state.requests += 1;
+    return value;
   };
+  const write = (description: string) => {
+    state.requests += 1;
+    const failure = state.failNextWrite;
+    if (failure?.write === description) {
+      state.failNextWrite = null;
+      throw failure.error;
+    }
+    state.writes.push(description);
+  };
+  const firstPage = <T extends Named>(all: readonly T[], namespace: string): FirstPage<T> => ({
+    items: inNamespace(all, namespace),
+    remaining: 0,
+  });
+  const bearing = ({ kind, metadata }: Denial): ExistingObject | null =>
+    state.policies[SET_OF[kind]].find(
+      (each) =>
+        each.metadata.name === metadata.name && each.metadata.namespace === metadata.namespace,
+    ) ?? null;
+  /** The policies without the one of that name, and with the given one. */
+  const put = ({ kind, metadata }: Denial, object: Denial | null) => {
+    const key = SET_OF[kind];
+    const others = state.policies[key].filter((each) => each.metadata.name !== metadata.name);
+    state.policies = { ...state.policies, [key]: object ? [...others, object] : others };
+  };
+  async function* pages<T>(all: readonly T[]) {
+    yield await read(all);
+  }
 
   return {
     state,
-    namespace: async (name) =>
-      state.namespaces.includes(name) ? { metadata: { name, uid: `uid-of-${name}` } } : null,
-    pod: async (namespace, name) => named(inNamespace(state.pods, namespace), name),
-    pods: async (namespace) => inNamespace(state.pods, namespace),
-    networkPolicies: async (namespace) => inNamespace(state.policies, namespace),
-    node: async (name) => named(state.nodes, name),
-    persistentVolumeClaim: async (namespace, name) =>
-      named(inNamespace(state.claims, namespace), name),
-    persistentVolume: async (name) => named(state.persistentVolumes, name),
-    async replacePodLabels({ uid }, labels) {
-      write("replacePodLabels");
-      const pod = state.pods.find(({ metadata }) => metadata.uid === uid);
-      if (!pod) return false;
-      const changed = { ...pod, metadata: { ...pod.metadata, labels } };
-      state.pods = state.pods.map((each) => (each === pod ? changed : each));
+    namespace: (name) =>
+      read(
+        state.namespaces.includes(name)
+          ? {
+              metadata: {
+                name,
+                uid: `uid-of-${name}`,
+                labels: { "kubernetes.io/metadata.name": name },
+              },
+            }
+          : null,
+      ),
+    pod: (namespace, name) => read(named(inNamespace(state.pods, namespace), name)),
+    podPages: (namespace) => pages(inNamespace(state.pods, namespace)),
+    podMetadataPages: (namespace) => pages(inNamespace(state.pods, namespace)),
+    node: (name) => read(named(state.nodes, name)),
+    persistentVolumeClaim: (namespace, name) =>
+      read(named(inNamespace(state.claims, namespace), name)),
+    persistentVolume: (name) => read(named(state.persistentVolumes, name)),
+    workload: (kind, namespace, name) =>
+      read(
+        named(
+          inNamespace(state.workloads, namespace).filter((each) => each.kind === kind),
+          name,
+        ),
+      ),
+    daemonSets: (namespace) => read(namespace === "kube-system" ? state.daemonSets : []),
+    configMap: (_, name) => read(named(state.configMaps, name)),
+    surroundings: (namespace) =>
+      read({
+        pods: firstPage(state.pods, namespace),
+        services: firstPage(state.services, namespace),
+        disruptionBudgets: firstPage(state.disruptionBudgets, namespace),
+        autoscalers: firstPage(state.autoscalers, namespace),
+      }),
+    policyKinds: () => read(state.policyKinds),
+    policies: (namespace) =>
+      read({
+        ...state.policies,
+        networkPolicies: inNamespace(state.policies.networkPolicies, namespace),
+      }),
+    policyEndpoints: () => read(state.endpoints),
+
+    async patch({ kind, name, uid }, patch) {
+      write(`patch ${kind} ${name}`);
+      const change = <T extends Named>(all: readonly T[]): T[] =>
+        all.map((each) => (each.metadata.uid === uid ? patched(each, patch) : each));
+      const all: readonly Named[] = [
+        ...state.pods,
+        ...state.workloads,
+        ...state.policies.networkPolicies,
+      ];
+      if (!all.some(({ metadata }) => metadata.uid === uid)) return false;
+      state.pods = change(state.pods);
+      state.workloads = change(state.workloads);
+      state.policies = {
+        ...state.policies,
+        networkPolicies: change(state.policies.networkPolicies),
+      };
       return true;
     },
-    async applyNetworkPolicy(policy) {
-      write("applyNetworkPolicy");
-      const { name, namespace } = policy.metadata;
-      const applied = { ...policy, metadata: { ...policy.metadata, uid: `uid-of-${name}` } };
-      state.policies = [
-        ...state.policies.filter(
-          ({ metadata }) => metadata.name !== name || metadata.namespace !== namespace,
-        ),
-        applied,
-      ];
-      return applied;
+    async create(object) {
+      write(`create ${object.kind} ${object.metadata.name}`);
+      if (bearing(object)) return null;
+      const uid = `uid-of-${object.metadata.name}`;
+      put(object, { ...object, metadata: { ...object.metadata, uid } });
+      return uid;
     },
-    identity: async () => ({ username: "apply-policy", groups: ["containment-responders"] }),
-    allowed: async (permission) =>
-      !state.denied.some(
-        ({ verb, resource }) => verb === permission.verb && resource === permission.resource,
+    existing: (object) => read(bearing(object)),
+    async replace(object, existing) {
+      write(`replace ${object.kind} ${object.metadata.name}`);
+      if (bearing(object)?.metadata.uid !== existing.metadata.uid) return false;
+      put(object, {
+        ...object,
+        metadata: { ...object.metadata, uid: existing.metadata.uid ?? "" },
+      });
+      return true;
+    },
+    async delete({ kind, name, uid }) {
+      write(`delete ${kind} ${name}`);
+      const without = <T extends Named>(all: readonly T[]) =>
+        all.filter(({ metadata }) => metadata.uid !== uid);
+      state.policies = {
+        ...state.policies,
+        networkPolicies: without(state.policies.networkPolicies),
+        clusterNetworkPolicies: without(state.policies.clusterNetworkPolicies),
+      };
+    },
+    identity: () => read({ username: "apply-policy", groups: ["containment-responders"] }),
+    missing: (permissions) =>
+      read(
+        permissions.filter(({ verb, resource }) =>
+          state.denied.some((each) => verb === each.verb && resource === each.resource),
+        ),
       ),
   };
+}
+
+/** The object with the patch applied, as the API server would; `add` and `replace` only. */
+function patched<T>(object: T, patch: JsonPatch): T {
+  const copy = structuredClone(object) as Record<string, unknown>;
+  for (const { path, value } of patch) {
+    const keys = path
+      .slice(1)
+      .split("/")
+      .map((key) => key.replaceAll("~1", "/").replaceAll("~0", "~"));
+    const last = keys.pop() ?? "";
+    let at = copy;
+    for (const key of keys) at = at[key] as Record<string, unknown>;
+    at[last] = value;
+  }
+  return copy as T;
 }
 
 /** Container id of the pods that `aPod` makes. */
@@ -112,11 +266,16 @@ export function aPod(
     },
     status: {
       phase: "Running",
+      podIP: "10.0.0.11",
       containerStatuses: [{ name: "checkout", containerID: `containerd://${CONTAINER_ID}` }],
     },
   };
 }
 
 export function aPolicy(name: string, spec: NetworkPolicy["spec"]): NetworkPolicy {
-  return { metadata: { name, namespace: "payments" }, spec };
+  return {
+    kind: "NetworkPolicy",
+    metadata: { name, namespace: "payments", uid: `uid-of-${name}` },
+    spec,
+  };
 }

@@ -1,0 +1,98 @@
+import type { PolicyEndpoint } from "../../core/kubernetes.ts";
+import {
+  type CalicoPolicy,
+  type CiliumNetworkPolicy,
+  type ClusterNetworkPolicy,
+  type NetworkPolicy,
+  POLICY_KINDS,
+  type PolicyKind,
+  type PolicySet,
+} from "../../core/policies.ts";
+import type { ApiClient } from "./client.ts";
+
+/** All groups and their resources in one answer; API servers since 1.27 give it. */
+const AGGREGATED_DISCOVERY =
+  "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList,application/json";
+
+interface Discovery {
+  readonly items?: readonly {
+    readonly metadata?: { readonly name?: string };
+    readonly versions?: readonly {
+      readonly resources?: readonly { readonly resource: string }[];
+    }[];
+  }[];
+}
+
+/** Which kinds of policy the API server serves. */
+export async function servedPolicyKinds(api: ApiClient): Promise<readonly PolicyKind[]> {
+  const discovery = await api.get<Discovery>("/apis", AGGREGATED_DISCOVERY);
+  const served = new Set(
+    (discovery?.items ?? []).flatMap(({ metadata, versions = [] }) =>
+      versions.flatMap(({ resources = [] }) =>
+        resources.map(({ resource }) => `${resource}.${metadata?.name ?? ""}`),
+      ),
+    ),
+  );
+  return (Object.keys(POLICY_KINDS) as PolicyKind[]).filter((kind) =>
+    served.has(POLICY_KINDS[kind]),
+  );
+}
+
+/** Every policy that can concern pods of one namespace. */
+export async function policiesFor(
+  api: ApiClient,
+  namespace: string,
+  kinds: readonly PolicyKind[],
+): Promise<PolicySet> {
+  const inside = `namespaces/${encodeURIComponent(namespace)}/`;
+
+  /** The items of a list do not say what they are, so it is said here. */
+  async function list<T>(wanted: PolicyKind, kind: string, apiVersion: string, scope = inside) {
+    if (!kinds.includes(wanted)) return [];
+    const plural = POLICY_KINDS[wanted].split(".", 1)[0];
+    const items = await api.list<T>(`/apis/${apiVersion}/${scope}${plural}`);
+    return items.map((item) => ({ ...item, kind, apiVersion }));
+  }
+
+  const aws = "networking.k8s.aws/v1alpha1";
+  const calico = "crd.projectcalico.org/v1";
+  const [plain, application, cluster, cilium, ciliumClusterwide, calicoGlobal, calicoOwn] =
+    await Promise.all([
+      list<NetworkPolicy>("NetworkPolicy", "NetworkPolicy", "networking.k8s.io/v1"),
+      list<NetworkPolicy>("ApplicationNetworkPolicy", "ApplicationNetworkPolicy", aws),
+      list<ClusterNetworkPolicy>("ClusterNetworkPolicy", "ClusterNetworkPolicy", aws, ""),
+      list<CiliumNetworkPolicy>("CiliumNetworkPolicy", "CiliumNetworkPolicy", "cilium.io/v2"),
+      list<CiliumNetworkPolicy>(
+        "CiliumClusterwideNetworkPolicy",
+        "CiliumClusterwideNetworkPolicy",
+        "cilium.io/v2",
+        "",
+      ),
+      list<CalicoPolicy>("CalicoGlobalNetworkPolicy", "GlobalNetworkPolicy", calico, ""),
+      list<CalicoPolicy>("CalicoNetworkPolicy", "NetworkPolicy", calico),
+    ]);
+  return {
+    networkPolicies: plain,
+    applicationNetworkPolicies: application,
+    clusterNetworkPolicies: cluster,
+    ciliumNetworkPolicies: [...cilium, ...ciliumClusterwide],
+    calicoPolicies: [...calicoGlobal, ...calicoOwn],
+  };
+}
+
+/** What the VPC CNI's controller resolved: of this namespace's policies, and cluster-wide ones. */
+export async function policyEndpointsFor(
+  api: ApiClient,
+  namespace: string,
+  kinds: readonly PolicyKind[],
+): Promise<readonly PolicyEndpoint[]> {
+  const group = "/apis/networking.k8s.aws/v1alpha1";
+  const inside = `${group}/namespaces/${encodeURIComponent(namespace)}/policyendpoints`;
+  const [own, clusterWide] = await Promise.all([
+    kinds.includes("PolicyEndpoint") ? api.list<PolicyEndpoint>(inside) : [],
+    kinds.includes("ClusterPolicyEndpoint")
+      ? api.list<PolicyEndpoint>(`${group}/clusterpolicyendpoints`)
+      : [],
+  ]);
+  return [...own, ...clusterWide];
+}

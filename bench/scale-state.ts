@@ -1,0 +1,91 @@
+/** One state of a quarantine in a process of its own, on a real API server and the emulated AWS. */
+import { evidenceBucket } from "../adapters/aws/evidence-bucket.ts";
+import { kubernetesApi } from "../adapters/kubernetes/api.ts";
+import { httpsTransport } from "../adapters/kubernetes/transport.ts";
+import type { ClusterAccess } from "../core/cluster/authenticate.ts";
+import { networkFacts, observeNetwork } from "../core/cluster/network.ts";
+import { applyPolicy } from "../core/quarantine/apply-policy.ts";
+import { completePolicy } from "../core/quarantine/complete-policy.ts";
+import { snapshotAfter } from "../core/quarantine/snapshot-after.ts";
+import { snapshotBefore } from "../core/target/snapshot-before.ts";
+import type { Target } from "../core/target/target.ts";
+import type { AwsClientConfig } from "../local/stage.ts";
+import { settingsFor } from "../stages.ts";
+
+export const SCALED_STATES = [
+  "SnapshotBefore",
+  "ApplyPolicy",
+  "CompletePolicy",
+  "SnapshotAfter",
+] as const;
+export type ScaledState = (typeof SCALED_STATES)[number];
+
+export interface ScaleInput {
+  readonly state: ScaledState;
+  readonly scope: "pod" | "namespace";
+  readonly namespace: string;
+  readonly runId: string;
+  readonly access: ClusterAccess;
+  readonly token: string;
+  readonly bucket: string;
+  readonly aws: AwsClientConfig;
+}
+
+export interface StateCost {
+  /** To the API server; what finds out the CNI, in Authenticate, is not counted. */
+  readonly requests: number;
+  readonly ms: number;
+  /** Peak of the process, Node itself included. */
+  readonly rssMb: number;
+}
+
+if (process.argv[1] === import.meta.filename) {
+  console.log(JSON.stringify(await cost(JSON.parse(process.argv[2] ?? "{}"))));
+}
+
+async function cost(input: ScaleInput): Promise<StateCost> {
+  const { access, token, namespace, scope } = input;
+  const send = httpsTransport(access, async () => token);
+  let requests = 0;
+  const kubernetes = kubernetesApi((request) => {
+    requests += 1;
+    return send(request);
+  });
+  const network = networkFacts(await observeNetwork(kubernetes, access.ipFamily));
+  const ports = {
+    kubernetes,
+    store: evidenceBucket(input.bucket, input.aws),
+    settings: settingsFor("local").quarantine,
+    now: () => new Date(),
+  };
+  const common = { cluster: access.name, namespace, uid: null };
+  const target: Target =
+    scope === "namespace"
+      ? { ...common, kind: "namespace", name: namespace }
+      : { ...common, kind: "pod", name: "app-0", containerId: null };
+  const run = {
+    case: { id: `c-${input.runId}`, runId: input.runId },
+    alert: { detectedAt: new Date().toISOString(), severity: "high" },
+    target,
+    mode: "containment",
+    network,
+  } as const;
+  requests = 0;
+  const begun = performance.now();
+  switch (input.state) {
+    case "SnapshotBefore":
+      await snapshotBefore(run, ports);
+      break;
+    case "ApplyPolicy":
+      await applyPolicy(run, ports);
+      break;
+    case "CompletePolicy":
+      await completePolicy({ case: run.case, progress: null }, ports);
+      break;
+    case "SnapshotAfter":
+      await snapshotAfter(run, ports);
+      break;
+  }
+  const ms = Math.round(performance.now() - begun);
+  return { requests, ms, rssMb: Math.round(process.resourceUsage().maxRSS / 1024) };
+}

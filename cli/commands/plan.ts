@@ -1,0 +1,61 @@
+import { EKSClient } from "@aws-sdk/client-eks";
+import { eksClusters } from "../../adapters/aws/eks-clusters.ts";
+import { kubernetesApi } from "../../adapters/kubernetes/api.ts";
+import { tokenSource } from "../../adapters/kubernetes/token.ts";
+import { httpsTransport } from "../../adapters/kubernetes/transport.ts";
+import { SEVERITIES } from "../../core/alert/alert.ts";
+import { networkFacts, observeNetwork } from "../../core/cluster/network.ts";
+import { makePlan } from "../../core/quarantine/apply-policy.ts";
+import { planLines } from "../../core/quarantine/describe-plan.ts";
+import { settingsFor } from "../../stages.ts";
+import { reach } from "../stage.ts";
+import { targetOf } from "../target.ts";
+
+interface Options {
+  readonly stage: string;
+  readonly severity: string;
+  readonly uid?: string;
+  readonly json?: boolean;
+}
+
+/**
+ * `containment plan`: reads the cluster as the operator, who must be in the group
+ * containment-readers, and prints what a containment of the target would write. Changes nothing.
+ */
+export async function plan(target: string, options: Options): Promise<void> {
+  const { namespace, pod } = targetOf(target);
+  const severity = SEVERITIES.find((each) => each === options.severity);
+  if (!severity) throw new Error(`--severity is one of ${SEVERITIES.join(", ")}`);
+  const settings = settingsFor(options.stage);
+  const aws = await reach(options.stage);
+  const cluster = await eksClusters(aws).describe(settings.cluster.name);
+  const token = tokenSource(cluster.name, {
+    region: settings.region,
+    credentials: () => new EKSClient(aws).config.credentials(),
+    now: () => new Date(),
+  });
+  const kubernetes = kubernetesApi(httpsTransport(cluster, token));
+  const network = networkFacts(await observeNetwork(kubernetes, cluster.ipFamily));
+  const common = { cluster: cluster.name, namespace, uid: options.uid ?? null };
+  const made = await makePlan(
+    {
+      case: { id: "c-not-opened", runId: "not-run" },
+      alert: { detectedAt: new Date().toISOString(), severity },
+      target:
+        pod === null
+          ? { ...common, kind: "namespace", name: namespace }
+          : { ...common, kind: "pod", name: pod, containerId: null },
+      mode: "containment",
+      network,
+    },
+    { kubernetes, settings: settings.quarantine, now: () => new Date() },
+  );
+  if ("reason" in made) throw new Error(made.reason);
+  if (options.json) {
+    console.log(JSON.stringify({ ...made.plan, nameTaken: made.taken }));
+    return;
+  }
+  console.log(`Plan for ${target} in ${cluster.name}; nothing is written.\n`);
+  for (const line of planLines(made.plan)) console.log(line);
+  if (made.taken !== null) console.log(`\nIt would fail: ${made.taken}.`);
+}

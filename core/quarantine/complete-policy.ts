@@ -1,0 +1,157 @@
+import type { CaseRef } from "../case/case.ts";
+import { PermanentError } from "../errors.ts";
+import { artefactKey } from "../evidence/keys.ts";
+import type { Artefact, EvidenceStore } from "../evidence/store.ts";
+import type { Kubernetes } from "../kubernetes.ts";
+import { type CarriedOut, carryOut } from "./carry-out.ts";
+import { describeCondition } from "./describe-plan.ts";
+import type { Condition, Plan } from "./plan.ts";
+import { podIdentifier } from "./vpc-cni/identifier.ts";
+
+/** Seconds for which one phase is waited for; a rollout that takes longer is stuck. */
+const WAIT_AT_MOST_SECONDS = 600;
+
+/** How far the later phases of a plan have come; the workflow carries it from look to look. */
+export interface Progress {
+  /** Index of the next phase of the plan. */
+  readonly phase: number;
+  /** Since when that phase is waited for, RFC 3339 in UTC. */
+  readonly since: string;
+  /** True when the last look found the condition fulfilled: a second one must agree, a second later,
+   * because the agents on the nodes need their time after the API has changed. */
+  readonly settling: boolean;
+  readonly completed: readonly CompletedPhase[];
+}
+
+export interface CompletedPhase {
+  readonly phase: number;
+  /** False when the bound passed before the condition came; `waitedFor` says for what. */
+  readonly conditionMet: boolean;
+  readonly waitedFor: string;
+  readonly endedAt: string;
+  readonly carriedOut: readonly CarriedOut[];
+}
+
+/** What the later phases came to, as `completion.json` keeps it. */
+export interface Completion {
+  readonly caseId: string;
+  readonly phases: readonly CompletedPhase[];
+}
+
+/**
+ * Looks once whether the next phase of the plan may begin, and carries it out if so. Waiting is the
+ * workflow's: it asks again until `done`. May be run again at any point: what was done is found done.
+ */
+export async function completePolicy(
+  input: { readonly case: CaseRef; readonly progress: Progress | null },
+  ports: {
+    readonly kubernetes: Kubernetes;
+    readonly store: EvidenceStore;
+    readonly now: () => Date;
+  },
+): Promise<{
+  readonly done: boolean;
+  readonly progress: Progress;
+  /** When the last phase ended, if only that contains; null when the first one did. */
+  readonly quarantinedAt: string | null;
+  readonly artefacts: readonly Artefact[];
+}> {
+  const { kubernetes, store, now } = ports;
+  const { runId } = input.case;
+  const kept = await store.read<Plan>(artefactKey(runId, "plan.json"));
+  if (!kept) {
+    throw new PermanentError("EvidenceAltered", `plan.json of run ${runId} is gone: nothing to do`);
+  }
+  const plan = kept.document;
+  const at = now();
+  const progress = input.progress ?? {
+    phase: 1,
+    since: at.toISOString(),
+    settling: false,
+    completed: [],
+  };
+  const next = await advance(plan, progress, at, kubernetes);
+  const done = next.phase >= plan.phases.length;
+  if (!done) return { done, progress: next, quarantinedAt: null, artefacts: [] };
+  const completion: Completion = { caseId: plan.caseId, phases: next.completed };
+  const stored = await store.putOnce(artefactKey(runId, "completion.json"), completion);
+  const last = stored.document.phases.at(-1);
+  return {
+    done,
+    progress: next,
+    quarantinedAt: containsAtOnce(plan) ? null : (last?.endedAt ?? null),
+    artefacts: [stored.artefact],
+  };
+}
+
+/** A policy that overrides every other contains when it is made; what follows only repairs. */
+function containsAtOnce({ phases: [first] }: Plan): boolean {
+  return (first?.steps ?? []).some(
+    ({ write }) => write.action === "create" && write.object.kind !== "NetworkPolicy",
+  );
+}
+
+async function advance(
+  plan: Plan,
+  progress: Progress,
+  at: Date,
+  kubernetes: Kubernetes,
+): Promise<Progress> {
+  const phase = plan.phases[progress.phase];
+  if (!phase) return progress;
+  const met = phase.after === null || (await isMet(phase.after, plan, kubernetes));
+  if (met && !progress.settling) return { ...progress, settling: true };
+  const waitedMs = at.getTime() - Date.parse(progress.since);
+  if (!met && waitedMs < WAIT_AT_MOST_SECONDS * 1_000) return { ...progress, settling: false };
+
+  const carriedOut: CarriedOut[] = [];
+  if (met || phase.otherwise === "carryOut") {
+    for (const step of phase.steps) carriedOut.push(await carryOut(step, plan.caseId, kubernetes));
+  }
+  const completed: CompletedPhase = {
+    phase: progress.phase,
+    conditionMet: met,
+    waitedFor: phase.after === null ? "nothing" : `until ${describeCondition(phase.after)}`,
+    endedAt: at.toISOString(),
+    carriedOut,
+  };
+  return {
+    // A phase that was skipped takes those with it that were to follow its writes.
+    phase: !met && phase.otherwise === "skip" ? plan.phases.length : progress.phase + 1,
+    since: at.toISOString(),
+    settling: false,
+    completed: [...progress.completed, completed],
+  };
+}
+
+async function isMet(condition: Condition, plan: Plan, kubernetes: Kubernetes): Promise<boolean> {
+  const { target, network } = plan;
+  const endpoints = await kubernetes.policyEndpoints(target.namespace, network.policyKinds);
+  if (condition.until === "endpointsGone") {
+    return endpoints.every(
+      ({ spec: { policyRef } }) =>
+        policyRef.name !== condition.policy ||
+        (policyRef.namespace ?? null) !== condition.namespace,
+    );
+  }
+  if (condition.until === "suspended") {
+    return endpoints.every(
+      ({ spec }) =>
+        !condition.policies.includes(spec.policyRef.name) ||
+        (spec.podSelectorEndpoints ?? []).length === 0,
+    );
+  }
+  const targetName = target.kind === "pod" ? target.name : null;
+  const isSibling = (name: string) =>
+    name !== targetName && podIdentifier(name) === condition.identifier;
+  const resolved = endpoints.some(({ spec }) =>
+    (spec.podSelectorEndpoints ?? []).some(
+      ({ name, namespace }) => namespace === target.namespace && isSibling(name),
+    ),
+  );
+  if (resolved) return false;
+  for await (const page of kubernetes.podMetadataPages(target.namespace)) {
+    if (page.some(({ metadata }) => isSibling(metadata.name))) return false;
+  }
+  return true;
+}

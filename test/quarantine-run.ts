@@ -1,0 +1,122 @@
+/**
+ * A quarantine without the workflow: the states' own functions, one after the other, on whatever
+ * cluster they are given, with evidence in memory.
+ */
+import { randomUUID } from "node:crypto";
+import { setTimeout as delay } from "node:timers/promises";
+import type { Severity } from "../core/alert/alert.ts";
+import type { CaseRef } from "../core/case/case.ts";
+import { networkFacts, observeNetwork } from "../core/cluster/network.ts";
+import type { EvidenceStore } from "../core/evidence/store.ts";
+import type { Kubernetes } from "../core/kubernetes.ts";
+import { applyPolicy } from "../core/quarantine/apply-policy.ts";
+import { completePolicy, type Progress } from "../core/quarantine/complete-policy.ts";
+import { planPermissions } from "../core/quarantine/permissions.ts";
+import type { Plan } from "../core/quarantine/plan.ts";
+import type { QuarantineSettings } from "../core/quarantine/settings.ts";
+import { snapshotAfter } from "../core/quarantine/snapshot-after.ts";
+import type { Step } from "../core/quarantine/steps.ts";
+import type { Verdict } from "../core/quarantine/verdict.ts";
+import { waitFor } from "../local/wait.ts";
+import { settingsFor } from "../stages.ts";
+import { memoryStore } from "./memory/evidence-store.ts";
+
+const limitMs = 60_000;
+
+export interface Options {
+  readonly severity?: Severity;
+  readonly audit?: boolean;
+  readonly settings?: Partial<QuarantineSettings>;
+  /** What happens to the cluster between the last write and the reading back. */
+  readonly meanwhile?: (plan: Plan) => Promise<void>;
+  /** True: no phase is waited for; its bound is taken to have passed. */
+  readonly impatient?: boolean;
+  /** The run whose states run again; left out: a run of its own. */
+  readonly redriven?: RunOf;
+}
+
+/** What a run is known by, and what it remembers. */
+interface RunOf {
+  readonly case: CaseRef;
+  readonly store: EvidenceStore;
+}
+
+function newRun(): RunOf {
+  const id = `c-${randomUUID().slice(0, 10)}`;
+  return { case: { id, runId: `run-${randomUUID()}` }, store: memoryStore() };
+}
+
+/** Contains a pod, or a namespace where `pod` is null, and judges what came of it. */
+export async function quarantine(
+  kubernetes: Kubernetes,
+  { namespace, pod }: { readonly namespace: string; readonly pod: string | null },
+  options: Options = {},
+) {
+  const { severity = "low", audit = false, settings = {}, meanwhile, impatient = false } = options;
+  const { case: ref, store } = options.redriven ?? newRun();
+  let ahead = 0;
+  const now = () => new Date(Date.now() + ahead);
+  const network = networkFacts(await observeNetwork(kubernetes, "ipv4"));
+  const missing = await kubernetes.missing(planPermissions(network), namespace);
+  if (missing.length > 0) throw new Error(`rbac.yaml lacks ${JSON.stringify(missing)}`);
+  const common = { cluster: "tests", namespace, uid: null };
+  const applied = await applyPolicy(
+    {
+      case: ref,
+      alert: { detectedAt: now().toISOString(), severity },
+      target:
+        pod === null
+          ? { ...common, kind: "namespace", name: namespace }
+          : { ...common, kind: "pod", name: pod, containerId: null },
+      mode: audit ? "audit" : "containment",
+      network,
+    },
+    { kubernetes, store, now, settings: { ...settingsFor("local").quarantine, ...settings } },
+  );
+  if (applied.outcome === "refused") throw new Error(applied.reason);
+  let progress: Progress | null = null;
+  for (let done = applied.outcome !== "applied" || !applied.pending; !done; ) {
+    const look = await completePolicy({ case: ref, progress }, { kubernetes, store, now });
+    ({ done, progress } = look);
+    if (impatient) ahead += 700_000;
+    else await delay(done ? 0 : 1_000);
+  }
+  const kept = async <T>(name: string): Promise<T> => {
+    const found = await store.read<T>(`runs/${ref.runId}/${name}`);
+    if (!found) throw new Error(`no ${name}`);
+    return found.document;
+  };
+  const plan = await kept<Plan>("plan.json");
+  await meanwhile?.(plan);
+  const judged = await waitFor({ what: "a settled verdict", limitMs }, async () => {
+    try {
+      return await snapshotAfter({ case: ref }, { kubernetes, store, now });
+    } catch (error) {
+      if (error instanceof Error && error.name === "TargetNotSettled") return undefined;
+      throw error;
+    }
+  });
+  const codes = [...new Set(judged.reasons.map(({ code }) => code))].toSorted();
+  const after = await kept<{ readonly judged: Verdict }>("after.json");
+  /** The policies that the verdict says still allow something. */
+  const allowing = after.judged.reasons
+    .filter(({ code }) => code === "otherPolicyAllows")
+    .flatMap(({ policies = [] }) => policies);
+  return { ...judged, codes, allowing, plan, case: ref, store };
+}
+
+/** Undoes a step as its plan says, with the product's own rights. */
+export async function undo({ write, undo }: Step, kubernetes: Kubernetes): Promise<void> {
+  if (undo.action === "patch") {
+    if (!(await kubernetes.patch(undo.object, undo.patch))) {
+      throw new Error(`${undo.object.kind} ${undo.object.name} is gone`);
+    }
+  }
+  if (undo.action === "delete" && write.action === "create") {
+    const { apiVersion } = write.object;
+    const uid = (await kubernetes.existing(write.object))?.metadata.uid;
+    if (uid === undefined) throw new Error(`${undo.kind} ${undo.name} is gone`);
+    const { kind, namespace, name } = undo;
+    await kubernetes.delete({ apiVersion, kind, namespace, name, uid });
+  }
+}
