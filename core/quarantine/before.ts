@@ -21,7 +21,8 @@ export interface Before {
 /** Pessimistic where something was not read: a pod that was selected keeps its flows. */
 export function before(input: PodInput | NamespaceInput): Before {
   const { policies, namespaceLabels } = input;
-  const bearers = input.target.kind === "namespace" ? null : bearersOf(input as PodInput);
+  const ofPod = "pod" in input ? input : null;
+  const bearers = ofPod && bearersOf(ofPod);
   const concerns = (select: (labels: Labels) => boolean) => bearers?.some(select) ?? true;
   const networkPolicies = [
     ...policies.networkPolicies,
@@ -41,8 +42,7 @@ export function before(input: PodInput | NamespaceInput): Before {
       ...networkPolicies.filter(allowsAnything),
       ...clusterNetworkPolicies.filter(accepts),
     ].map(({ metadata }) => metadata.name),
-    labels:
-      input.target.kind === "namespace" ? {} : ((input as PodInput).pod.metadata.labels ?? {}),
+    labels: ofPod?.pod.metadata.labels ?? {},
   };
 }
 
