@@ -128,15 +128,12 @@ describe("a pod", () => {
     expect(passing((await shop.settled()).tried)).toEqual(passing(after.tried));
   });
 
-  test("of two cases is closed until both are released, the last one first", async () => {
+  test("is refused to a second case, and is as before once the first one releases it", async () => {
     const first = await shop.contain(web);
-    const second = await shop.contain(web);
-    expect(between(second.before, web)).toEqual([]);
-    expect(between(second.after, web)).toEqual([]);
 
-    await release(second.run.plan);
+    await expect(shop.contain(web)).rejects.toThrow(`by case ${first.run.case.id}`);
+
     expect(between(await shop.settled(), web)).toEqual([]);
-
     await release(first.run.plan);
     expect(passing((await shop.settled()).tried)).toEqual(passing(first.before.tried));
   });
