@@ -1,20 +1,27 @@
 /** A way into a cluster with no more rights than kubernetes/rbac.yaml gives. */
 import { readFile } from "node:fs/promises";
+import { join } from "node:path";
 import { CoreV1Api, type KubeConfig, type KubernetesObject } from "@kubernetes/client-node";
 import type { ClusterAccess } from "../core/cluster/authenticate.ts";
-import { applyManifests } from "./manifests.ts";
+import { applyManifests, readManifests } from "./manifests.ts";
+import { projectRoot } from "./project.ts";
 
 const namespace = "default";
 const name = "responder";
-const roles = ["containment-reader", "containment-network-reader", "containment-responder"];
 
-/** The cluster, and the token of a service account that is bound to the product's roles. */
+/**
+ * The cluster, and the token of a service account that is bound to the product's roles. On EKS an
+ * access entry puts a function's role into the groups of these; a service account cannot be in one.
+ */
 export async function responderAccess(
   kubernetes: KubeConfig,
 ): Promise<{ readonly access: ClusterAccess; readonly token: string }> {
+  const rights = await readManifests(join(projectRoot, "kubernetes", "rbac.yaml"));
+  const roles = rights.filter(({ kind }) => kind === "ClusterRole");
   await applyManifests(kubernetes, [
+    ...rights,
     { apiVersion: "v1", kind: "ServiceAccount", metadata: { name, namespace } },
-    ...roles.map(bindingTo),
+    ...roles.map(({ metadata }) => bindingTo(metadata?.name ?? "")),
   ]);
   const { status } = await kubernetes.makeApiClient(CoreV1Api).createNamespacedServiceAccountToken({
     ...{ namespace, name },

@@ -7,8 +7,8 @@ import {
   networkPolicies,
 } from "../../test/memory/cluster.ts";
 import { memoryStore } from "../../test/memory/evidence-store.ts";
+import { CILIUM, SETTINGS } from "../../test/memory/quarantine-input.ts";
 import type { Mode } from "../alert/alert.ts";
-import type { NetworkFacts } from "../cluster/network.ts";
 import { TransientError } from "../errors.ts";
 import type { Target } from "../target/target.ts";
 import { type AppliedPolicy, applyPolicy } from "./apply-policy.ts";
@@ -33,27 +33,6 @@ const NAMESPACE: Target = {
   kind: "namespace",
   name: "payments",
   uid: null,
-};
-/** A CNI that judges pod by pod and cuts flows at once, so that nothing but the steps is looked at. */
-const CILIUM: NetworkFacts = {
-  cni: "cilium",
-  enforcing: "on",
-  mode: null,
-  ipFamily: "ipv4",
-  policyKinds: ["NetworkPolicy", "CiliumNetworkPolicy"],
-  seen: ["DaemonSet cilium is there"],
-};
-const SETTINGS: QuarantineSettings = {
-  order: {
-    critical: "fast",
-    high: "fast",
-    medium: "clean",
-    low: "clean",
-    informational: "clean",
-  },
-  workload: "keep",
-  otherPolicies: { containment: "report", audit: "report" },
-  recreateToCutFlows: false,
 };
 
 function prepare(initial: Partial<MemoryCluster["state"]> = {}) {

@@ -1,28 +1,13 @@
 import { describe, expect, test } from "vitest";
 import { aPod, type MemoryCluster, memoryCluster } from "../../test/memory/cluster.ts";
 import { memoryStore } from "../../test/memory/evidence-store.ts";
+import { SETTINGS, VPC } from "../../test/memory/quarantine-input.ts";
 import type { Severity } from "../alert/alert.ts";
-import type { NetworkFacts } from "../cluster/network.ts";
 import { TransientError } from "../errors.ts";
 import { applyPolicy } from "./apply-policy.ts";
 import { type Completion, completePolicy, type Progress } from "./complete-policy.ts";
-import type { QuarantineSettings } from "./settings.ts";
 
 const CASE = { id: "c-20261122-0123456789", runId: "20261122T175501123Z-c-20261122-0123456789" };
-const VPC: NetworkFacts = {
-  cni: "vpc",
-  enforcing: "on",
-  mode: "standard",
-  ipFamily: "ipv4",
-  policyKinds: ["NetworkPolicy", "PolicyEndpoint", "ClusterNetworkPolicy"],
-  seen: [],
-};
-const SETTINGS: QuarantineSettings = {
-  order: { critical: "fast", high: "fast", medium: "clean", low: "clean", informational: "clean" },
-  workload: "keep",
-  otherPolicies: { containment: "suspend", audit: "report" },
-  recreateToCutFlows: false,
-};
 const POLICY = `quarantine-${CASE.id}`;
 const DEPLOYMENT = { kind: "Deployment", name: "checkout", uid: "uid-of-checkout" } as const;
 const REPLICA_SET = { kind: "ReplicaSet", name: "checkout-6d8f", uid: "uid-of-6d8f" } as const;

@@ -1,38 +1,19 @@
 import { describe, expect, test } from "vitest";
 import { aPod, aPolicy, networkPolicies } from "../../test/memory/cluster.ts";
+import { SETTINGS, VPC } from "../../test/memory/quarantine-input.ts";
 import type { NetworkFacts } from "../cluster/network.ts";
 import type { Pod, Surroundings, Workload } from "../kubernetes.ts";
-import type { PolicyKind } from "../policies.ts";
 import { CASE_LABEL, MANAGED_BY_LABEL, SUSPENDED_LABEL } from "./labels.ts";
 import type { Owner } from "./owner.ts";
 import type { Plan } from "./plan.ts";
 import { type NamespaceInput, planNamespaceQuarantine } from "./plan-namespace.ts";
 import { type PodInput, planPodQuarantine } from "./plan-pod.ts";
-import type { QuarantineSettings } from "./settings.ts";
 
 const CASE = "c-20261122-0123456789";
-const SETTINGS: QuarantineSettings = {
-  order: {
-    critical: "fast",
-    high: "fast",
-    medium: "clean",
-    low: "clean",
-    informational: "clean",
-  },
-  workload: "keep",
-  otherPolicies: { containment: "suspend", audit: "report" },
-  recreateToCutFlows: false,
-};
-const AWS_KINDS: PolicyKind[] = ["NetworkPolicy", "PolicyEndpoint", "ClusterNetworkPolicy"];
 
 function network(facts: Partial<NetworkFacts> = {}): NetworkFacts {
   return {
-    cni: "vpc",
-    enforcing: "on",
-    mode: "standard",
-    ipFamily: "ipv4",
-    policyKinds: AWS_KINDS,
-    seen: [],
+    ...VPC,
     ...facts,
   };
 }
@@ -340,7 +321,7 @@ describe("the quarantine of a namespace", () => {
       policies: networkPolicies(allowing, denying),
       namespaceLabels: { "kubernetes.io/metadata.name": "payments" },
       order: "fast",
-      settings: SETTINGS,
+      settings: { ...SETTINGS, otherPolicies: { containment: "suspend", audit: "report" } },
       target: { kind: "namespace", namespace: "payments", uid: "uid-of-payments" },
       ...changes,
     });

@@ -1,6 +1,7 @@
 import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { aPod, aPolicy, networkPolicies } from "../../test/memory/cluster.ts";
+import { CILIUM, SETTINGS, VPC } from "../../test/memory/quarantine-input.ts";
 import type { NetworkFacts } from "../cluster/network.ts";
 import type { Pod } from "../kubernetes.ts";
 import type { ClusterNetworkPolicy, NetworkPolicy, PolicySet } from "../policies.ts";
@@ -11,7 +12,7 @@ import { type NamespaceInput, planNamespaceQuarantine } from "./plan-namespace.t
 import { planPodQuarantine } from "./plan-pod.ts";
 import { REASONS } from "./reasons.ts";
 import { seenPod } from "./seen-pod.ts";
-import type { Order, QuarantineSettings } from "./settings.ts";
+import type { Order } from "./settings.ts";
 import { afterSteps } from "./simulate.ts";
 import { type Observation, verdictOf } from "./verdict.ts";
 
@@ -20,26 +21,6 @@ const ALLOW_ALL = { podSelector: {}, ingress: [{}], egress: [{}] };
 const Q = aPod({ metadata: { name: "checkout-6d8f-1" } });
 const SIBLING = aPod({ metadata: { name: "checkout-6d8f-2", uid: "uid-2" } });
 
-const CILIUM: NetworkFacts = {
-  cni: "cilium",
-  enforcing: "on",
-  mode: null,
-  ipFamily: "ipv4",
-  policyKinds: ["NetworkPolicy", "CiliumNetworkPolicy"],
-  seen: [],
-};
-const VPC: NetworkFacts = {
-  ...CILIUM,
-  cni: "vpc",
-  mode: "standard",
-  policyKinds: ["NetworkPolicy", "PolicyEndpoint", "ClusterNetworkPolicy"],
-};
-const SETTINGS: QuarantineSettings = {
-  order: { critical: "fast", high: "fast", medium: "clean", low: "clean", informational: "clean" },
-  workload: "keep",
-  otherPolicies: { containment: "report", audit: "report" },
-  recreateToCutFlows: false,
-};
 const DEPLOYMENT: Owner = {
   kind: "Deployment",
   workload: { metadata: { name: "checkout", namespace: "payments", uid: "d" }, spec: {} },

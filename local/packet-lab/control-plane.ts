@@ -1,20 +1,14 @@
 /** What runs on the lab's node beside the pods: the API server, and the policy controller. */
-import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { KubeConfig } from "@kubernetes/client-node";
 import type { ClusterAccess } from "../../core/cluster/authenticate.ts";
 import { startKubernetes } from "../kubernetes.ts";
+import { responderAccess } from "../responder.ts";
 import { type Cluster, connectAdministrator } from "./cluster.ts";
 import type { Enclosure } from "./enclosure.ts";
-import {
-  createMarkers,
-  createNamespace,
-  createNode,
-  nodeName,
-  ownNamespace,
-  productToken,
-} from "./objects.ts";
+import { createMarkers, createNamespace, createNode, nodeName, ownNamespace } from "./objects.ts";
 import { type PolicyController, startPolicyController } from "./policy-controller.ts";
 
 export interface ControlPlane {
@@ -47,21 +41,14 @@ export async function startControlPlane(binaries: Enclosure): Promise<ControlPla
     await createMarkers(cluster);
     const administrator = new KubeConfig();
     administrator.loadFromFile(kubeconfig);
-    const token = await productToken(cluster, administrator);
+    const { access, token } = await responderAccess(administrator);
     const controller = await startPolicyController(binaries.policyController, {
       kubeconfig,
       node: nodeName,
       logFile: join(folder, "policy-controller.log"),
     });
     undo.push(() => controller.stop());
-    const certificateAuthority = await readFile(caFile, "base64");
-    return {
-      cluster,
-      token,
-      access: { name: "packet-lab", endpoint: server, certificateAuthority, ipFamily: "ipv4" },
-      enforced: controller.enforced,
-      stop,
-    };
+    return { cluster, access, token, enforced: controller.enforced, stop };
   } catch (error) {
     await stop();
     throw error;

@@ -1,10 +1,6 @@
 /** The Kubernetes objects that the lab itself creates. */
 
-import { join } from "node:path";
-import type { KubeConfig } from "@kubernetes/client-node";
 import type { ContainerPort, Labels, Pod } from "../../core/kubernetes.ts";
-import { applyManifests, readManifests } from "../manifests.ts";
-import { projectRoot } from "../project.ts";
 import { waitFor } from "../wait.ts";
 import { type Cluster, Refusal } from "./cluster.ts";
 import { nodeAddress } from "./network.ts";
@@ -94,35 +90,6 @@ export async function createMarkers(cluster: Cluster): Promise<void> {
     ...{ apiVersion: "networking.k8s.io/v1", kind: "NetworkPolicy", metadata: marker },
     spec: { podSelector: {}, policyTypes: ["Ingress"], ingress: [{}] },
   });
-}
-
-/**
- * A token with the product's rights, from kubernetes/rbac.yaml. On EKS an access entry puts its role
- * into these groups; here a service account, which cannot be in one, is bound to the same rights.
- */
-export async function productToken(cluster: Cluster, administrator: KubeConfig): Promise<string> {
-  const manifests = await readManifests(join(projectRoot, "kubernetes", "rbac.yaml"));
-  await applyManifests(administrator, manifests);
-  const accounts = `/api/v1/namespaces/${ownNamespace}/serviceaccounts`;
-  await cluster.create(accounts, {
-    ...{ apiVersion: "v1", kind: "ServiceAccount", metadata: { name: "product" } },
-  });
-  const roles = manifests.filter(({ kind }) => kind === "ClusterRole");
-  for (const { metadata } of roles) {
-    await cluster.create("/apis/rbac.authorization.k8s.io/v1/clusterrolebindings", {
-      ...{ apiVersion: "rbac.authorization.k8s.io/v1", kind: "ClusterRoleBinding" },
-      metadata: { name: `${ownNamespace}-${metadata?.name}` },
-      roleRef: {
-        ...{ apiGroup: "rbac.authorization.k8s.io", kind: "ClusterRole", name: metadata?.name },
-      },
-      subjects: [{ kind: "ServiceAccount", namespace: ownNamespace, name: "product" }],
-    });
-  }
-  const { status } = await cluster.create<{ status: { token: string } }>(
-    `${accounts}/product/token`,
-    { apiVersion: "authentication.k8s.io/v1", kind: "TokenRequest", spec: {} },
-  );
-  return status.token;
 }
 
 /** Undefined instead of a 404. */

@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { aPod, aPolicy, networkPolicies } from "../../../test/memory/cluster.ts";
+import { SETTINGS, VPC } from "../../../test/memory/quarantine-input.ts";
 import type { NetworkPolicy } from "../../policies.ts";
 import { planPodQuarantine } from "../plan-pod.ts";
 import { seenPod } from "../seen-pod.ts";
@@ -17,29 +18,11 @@ function reasons(...others: readonly NetworkPolicy[]) {
     caseId: "c-20261122-0123456789",
     mode: "audit",
     plannedAt: "2026-11-22T17:55:00.000Z",
-    network: {
-      cni: "vpc",
-      enforcing: "on",
-      mode: "standard",
-      ipFamily: "ipv4",
-      policyKinds: ["NetworkPolicy", "PolicyEndpoint", "ClusterNetworkPolicy"],
-      seen: [],
-    },
+    network: VPC,
     policies,
     namespaceLabels: NAMESPACE_LABELS,
     order: "clean",
-    settings: {
-      order: {
-        critical: "fast",
-        high: "fast",
-        medium: "clean",
-        low: "clean",
-        informational: "clean",
-      },
-      workload: "keep",
-      otherPolicies: { containment: "report", audit: "report" },
-      recreateToCutFlows: false,
-    },
+    settings: SETTINGS,
     target: { kind: "pod", namespace: "payments", name: "checkout-6d8f-1", uid: "uid-1" },
     pod: POD,
     owner: {

@@ -1,0 +1,34 @@
+import type { NetworkFacts } from "../../core/cluster/network.ts";
+import type { QuarantineSettings } from "../../core/quarantine/settings.ts";
+
+/** What the states of a quarantine are given, for unit tests. */
+export const SETTINGS: QuarantineSettings = {
+  order: {
+    critical: "fast",
+    high: "fast",
+    medium: "clean",
+    low: "clean",
+    informational: "clean",
+  },
+  workload: "keep",
+  otherPolicies: { containment: "report", audit: "report" },
+  recreateToCutFlows: false,
+};
+
+/** A CNI that judges pod by pod and cuts flows at once: nothing but the steps is looked at. */
+export const CILIUM: NetworkFacts = {
+  cni: "cilium",
+  enforcing: "on",
+  mode: null,
+  ipFamily: "ipv4",
+  policyKinds: ["NetworkPolicy", "CiliumNetworkPolicy"],
+  seen: ["DaemonSet cilium is there"],
+};
+
+export const VPC: NetworkFacts = {
+  ...CILIUM,
+  cni: "vpc",
+  mode: "standard",
+  policyKinds: ["NetworkPolicy", "PolicyEndpoint", "ClusterNetworkPolicy"],
+  seen: ["DaemonSet aws-node is there"],
+};
