@@ -5,6 +5,7 @@ import { text } from "node:stream/consumers";
 import * as z from "zod";
 import type { Labels, Pod } from "../core/kubernetes.ts";
 import type {
+  AdminPolicy,
   CalicoPolicy,
   CiliumNetworkPolicy,
   ClusterNetworkPolicy,
@@ -66,6 +67,7 @@ export async function readWorld(path: string, cni: World["cni"]): Promise<World>
   const clusterNetworkPolicies: ClusterNetworkPolicy[] = [];
   const ciliumNetworkPolicies: CiliumNetworkPolicy[] = [];
   const calicoPolicies: CalicoPolicy[] = [];
+  const adminPolicies: AdminPolicy[] = [];
   for (const manifest of await manifestsAt(path)) {
     const object = parse(head, manifest);
     const name = object.metadata?.name;
@@ -103,6 +105,9 @@ export async function readWorld(path: string, cni: World["cni"]): Promise<World>
         break;
       case "calico":
         calicoPolicies.push(policy(object.kind === "NetworkPolicy"));
+        break;
+      case "admin":
+        adminPolicies.push(policy(false));
     }
   }
   return {
@@ -114,6 +119,7 @@ export async function readWorld(path: string, cni: World["cni"]): Promise<World>
       clusterNetworkPolicies,
       ciliumNetworkPolicies,
       calicoPolicies,
+      adminPolicies,
     },
     cni,
   };
@@ -126,6 +132,9 @@ const KINDS: ReadonlyMap<string, string> = new Map([
   ["networking.k8s.io NetworkPolicy", "network"],
   ["networking.k8s.aws ApplicationNetworkPolicy", "application"],
   ["networking.k8s.aws ClusterNetworkPolicy", "cluster"],
+  ["policy.networking.k8s.io AdminNetworkPolicy", "admin"],
+  ["policy.networking.k8s.io BaselineAdminNetworkPolicy", "admin"],
+  ["policy.networking.k8s.io ClusterNetworkPolicy", "admin"],
   ["cilium.io CiliumNetworkPolicy", "cilium"],
   ["cilium.io CiliumClusterwideNetworkPolicy", "cilium"],
   ["crd.projectcalico.org NetworkPolicy", "calico"],

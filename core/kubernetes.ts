@@ -117,15 +117,25 @@ export interface DaemonSet {
   readonly spec: {
     readonly template: {
       readonly spec: {
+        readonly nodeSelector?: Labels;
+        readonly affinity?: {
+          readonly nodeAffinity?: {
+            readonly requiredDuringSchedulingIgnoredDuringExecution?: {
+              readonly nodeSelectorTerms: readonly Pick<LabelSelector, "matchExpressions">[];
+            };
+          };
+        };
         readonly containers: readonly {
           readonly name: string;
           readonly image?: string;
           readonly args?: readonly string[];
+          /** A value that is left out comes from somewhere else. */
           readonly env?: readonly { readonly name: string; readonly value?: string }[];
         }[];
       };
     };
   };
+  readonly status?: { readonly numberReady?: number };
 }
 
 export interface ConfigMap {

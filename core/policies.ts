@@ -173,6 +173,16 @@ export interface PolicySet {
   readonly clusterNetworkPolicies: readonly ClusterNetworkPolicy[];
   readonly ciliumNetworkPolicies: readonly CiliumNetworkPolicy[];
   readonly calicoPolicies: readonly CalicoPolicy[];
+  /**
+   * `policy.networking.k8s.io`: Kubernetes' own policies for administrators. Some CNIs decide them
+   * before everything else. They are not evaluated, so each counts as one that may allow.
+   */
+  readonly adminPolicies?: readonly AdminPolicy[];
+}
+
+export interface AdminPolicy {
+  readonly kind?: string;
+  readonly metadata: ObjectMeta;
 }
 
 /** One policy, as people name it. `namespace` is null for cluster-scoped kinds. */
@@ -193,5 +203,8 @@ export const POLICY_KINDS = {
   CiliumClusterwideNetworkPolicy: "ciliumclusterwidenetworkpolicies.cilium.io",
   CalicoGlobalNetworkPolicy: "globalnetworkpolicies.crd.projectcalico.org",
   CalicoNetworkPolicy: "networkpolicies.crd.projectcalico.org",
+  AdminNetworkPolicy: "adminnetworkpolicies.policy.networking.k8s.io",
+  BaselineAdminNetworkPolicy: "baselineadminnetworkpolicies.policy.networking.k8s.io",
+  KubernetesClusterNetworkPolicy: "clusternetworkpolicies.policy.networking.k8s.io",
 } as const;
 export type PolicyKind = keyof typeof POLICY_KINDS;

@@ -7,6 +7,7 @@ import type { Permission } from "../core/kubernetes.ts";
 import {
   NETWORK_PERMISSIONS,
   READ_PERMISSIONS,
+  SURROUNDINGS_PERMISSIONS,
   WRITE_PERMISSIONS,
 } from "../core/quarantine/permissions.ts";
 
@@ -46,6 +47,7 @@ test("the cluster grants exactly what the code asks for", () => {
   const needed = [
     ...READ_PERMISSIONS,
     ...NETWORK_PERMISSIONS,
+    ...SURROUNDINGS_PERMISSIONS,
     ...WRITE_PERMISSIONS,
     ...READ_FOR_VOLUMES,
   ].map(({ verb, resource, group }) => `${verb} ${resource}.${group}`);

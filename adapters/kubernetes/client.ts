@@ -54,7 +54,8 @@ export function apiClient(transport: Transport) {
     async firstPage<T>(path: string, { metadataOnly = false } = {}) {
       const accept = metadataOnly ? METADATA_ONLY : undefined;
       const page = await get<Page<T>>(`${path}?limit=${PAGE_SIZE}`, accept);
-      return { items: page?.items ?? [], remaining: page?.metadata?.remainingItemCount ?? 0 };
+      const { continue: next, remainingItemCount } = page?.metadata ?? {};
+      return { items: page?.items ?? [], remaining: remainingItemCount ?? (next ? 1 : 0) };
     },
 
     /** Creates or changes; the caller says which failures it handles itself. */

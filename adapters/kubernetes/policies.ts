@@ -1,5 +1,6 @@
 import type { PolicyEndpoint } from "../../core/kubernetes.ts";
 import {
+  type AdminPolicy,
   type CalicoPolicy,
   type CiliumNetworkPolicy,
   type ClusterNetworkPolicy,
@@ -56,27 +57,50 @@ export async function policiesFor(
 
   const aws = "networking.k8s.aws/v1alpha1";
   const calico = "crd.projectcalico.org/v1";
-  const [plain, application, cluster, cilium, ciliumClusterwide, calicoGlobal, calicoOwn] =
-    await Promise.all([
-      list<NetworkPolicy>("NetworkPolicy", "NetworkPolicy", "networking.k8s.io/v1"),
-      list<NetworkPolicy>("ApplicationNetworkPolicy", "ApplicationNetworkPolicy", aws),
-      list<ClusterNetworkPolicy>("ClusterNetworkPolicy", "ClusterNetworkPolicy", aws, ""),
-      list<CiliumNetworkPolicy>("CiliumNetworkPolicy", "CiliumNetworkPolicy", "cilium.io/v2"),
-      list<CiliumNetworkPolicy>(
-        "CiliumClusterwideNetworkPolicy",
-        "CiliumClusterwideNetworkPolicy",
-        "cilium.io/v2",
-        "",
-      ),
-      list<CalicoPolicy>("CalicoGlobalNetworkPolicy", "GlobalNetworkPolicy", calico, ""),
-      list<CalicoPolicy>("CalicoNetworkPolicy", "NetworkPolicy", calico),
-    ]);
+  const admin = "policy.networking.k8s.io";
+  const [
+    plain,
+    application,
+    cluster,
+    cilium,
+    ciliumClusterwide,
+    calicoGlobal,
+    calicoOwn,
+    ...admins
+  ] = await Promise.all([
+    list<NetworkPolicy>("NetworkPolicy", "NetworkPolicy", "networking.k8s.io/v1"),
+    list<NetworkPolicy>("ApplicationNetworkPolicy", "ApplicationNetworkPolicy", aws),
+    list<ClusterNetworkPolicy>("ClusterNetworkPolicy", "ClusterNetworkPolicy", aws, ""),
+    list<CiliumNetworkPolicy>("CiliumNetworkPolicy", "CiliumNetworkPolicy", "cilium.io/v2"),
+    list<CiliumNetworkPolicy>(
+      "CiliumClusterwideNetworkPolicy",
+      "CiliumClusterwideNetworkPolicy",
+      "cilium.io/v2",
+      "",
+    ),
+    list<CalicoPolicy>("CalicoGlobalNetworkPolicy", "GlobalNetworkPolicy", calico, ""),
+    list<CalicoPolicy>("CalicoNetworkPolicy", "NetworkPolicy", calico),
+    list<AdminPolicy>("AdminNetworkPolicy", "AdminNetworkPolicy", `${admin}/v1alpha1`, ""),
+    list<AdminPolicy>(
+      "BaselineAdminNetworkPolicy",
+      "BaselineAdminNetworkPolicy",
+      `${admin}/v1alpha1`,
+      "",
+    ),
+    list<AdminPolicy>(
+      "KubernetesClusterNetworkPolicy",
+      "ClusterNetworkPolicy",
+      `${admin}/v1alpha2`,
+      "",
+    ),
+  ]);
   return {
     networkPolicies: plain,
     applicationNetworkPolicies: application,
     clusterNetworkPolicies: cluster,
     ciliumNetworkPolicies: [...cilium, ...ciliumClusterwide],
     calicoPolicies: [...calicoGlobal, ...calicoOwn],
+    adminPolicies: admins.flat(),
   };
 }
 

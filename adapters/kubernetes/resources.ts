@@ -8,6 +8,7 @@ const PLURALS: Readonly<Record<string, string>> = {
   DaemonSet: "daemonsets",
   Job: "jobs",
   NetworkPolicy: "networkpolicies",
+  ApplicationNetworkPolicy: "applicationnetworkpolicies",
   ClusterNetworkPolicy: "clusternetworkpolicies",
   CiliumNetworkPolicy: "ciliumnetworkpolicies",
   GlobalNetworkPolicy: "globalnetworkpolicies",

@@ -1,4 +1,4 @@
-import type { Cni, Direction } from "../../core/quarantine/reach/model.ts";
+import type { Cni, Direction, World } from "../../core/quarantine/reach/model.ts";
 import type { Reach } from "../../core/quarantine/reach/reach.ts";
 
 interface Options {
@@ -29,8 +29,25 @@ export async function reach({ manifests, pod, cni, json }: Options): Promise<voi
     const counted = `${world.pods.length} pods that run`;
     throw new Error(`--pod ${pod}: it is not among the ${counted} in ${manifests}`);
   }
+  for (const warning of warnings(world)) console.error(`containment: ${warning}`);
   const result = evaluate(world, pod);
   console.log(json ? JSON.stringify(result) : describe(pod, result));
+}
+
+/** What the manifests lack or have too much of, so that the answer is not taken for more than it is. */
+function warnings({ pods, namespaces, policies }: World): readonly string[] {
+  const admins = (policies.adminPolicies ?? []).map(
+    ({ kind, metadata }) => `${kind} ${metadata.name}`,
+  );
+  const unknown = [...new Set(pods.map(({ namespace }) => namespace))].filter(
+    (namespace) => !Object.hasOwn(namespaces, namespace),
+  );
+  return [
+    ...(unknown.length > 0
+      ? [`no Namespace object of ${unknown.join(", ")}: only its name is taken as its label`]
+      : []),
+    ...(admins.length > 0 ? [`not evaluated: ${admins.join(", ")}`] : []),
+  ];
 }
 
 function describe(pod: string, { ingress, egress, isolated, unreadable }: Reach): string {

@@ -11,7 +11,11 @@ function daemonSet(name: string, args: string[] = [], mode?: string): DaemonSet 
     { name: "main", env },
     { name: "agent", args },
   ];
-  return { metadata: { name }, spec: { template: { spec: { containers } } } };
+  return {
+    metadata: { name },
+    spec: { template: { spec: { containers } } },
+    status: { numberReady: 2 },
+  };
 }
 
 function facts(observed: Partial<NetworkObservation>) {
@@ -19,6 +23,7 @@ function facts(observed: Partial<NetworkObservation>) {
     policyKinds: ["NetworkPolicy"],
     daemonSets: [],
     vpcCniConfig: null,
+    ciliumConfig: { metadata: { name: "cilium-config" }, data: {} },
     ipFamily: "ipv4",
     unread: [],
     ...observed,
@@ -113,5 +118,70 @@ test("an unknown CNI stays unknown, and what was seen is told", () => {
     cni: null,
     enforcing: "unknown",
     seen: [expect.any(String), expect.stringContaining("weave-net")],
+  });
+});
+
+describe("an agent", () => {
+  const policyKinds: PolicyKind[] = ["NetworkPolicy", "CiliumNetworkPolicy"];
+  const cilium = daemonSet("cilium");
+  const ciliumWith = (data: Record<string, string>) => ({
+    policyKinds,
+    daemonSets: [cilium],
+    ciliumConfig: { metadata: { name: "cilium-config" }, data },
+  });
+
+  test("of some nodes only is not the cluster's", () => {
+    const affinity = {
+      nodeAffinity: {
+        requiredDuringSchedulingIgnoredDuringExecution: {
+          nodeSelectorTerms: [
+            {
+              matchExpressions: [
+                { key: "eks.amazonaws.com/compute-type", operator: "In", values: ["hybrid"] },
+              ],
+            },
+          ],
+        },
+      },
+    };
+    const { spec } = cilium.spec.template;
+    const hybrid = { ...cilium, spec: { template: { spec: { ...spec, affinity } } } };
+
+    expect(facts({ policyKinds, daemonSets: [awsNode("false"), hybrid] })).toMatchObject({
+      cni: "vpc",
+      enforcing: "off",
+    });
+  });
+
+  test("of which none is ready is not believed", () => {
+    const down = { ...cilium, status: { numberReady: 0 } };
+
+    expect(facts({ policyKinds, daemonSets: [down] }).enforcing).toBe("unknown");
+  });
+
+  test("beside another that enforces too is not chosen", () => {
+    const both: PolicyKind[] = [...policyKinds, "CalicoGlobalNetworkPolicy"];
+
+    expect(facts({ policyKinds: both, daemonSets: [cilium, daemonSet("calico-node")] }).cni).toBe(
+      null,
+    );
+  });
+
+  test.each([
+    ["never enforces", { "enable-policy": "never" }, "off"],
+    ["only reports", { "policy-audit-mode": "true" }, "off"],
+    ["selects by some labels only", { labels: "k8s:app" }, "unknown"],
+  ])("that %s is not believed", (_, data, enforcing) => {
+    expect(facts(ciliumWith(data))).toMatchObject({ cni: "cilium", enforcing });
+  });
+
+  test("whose mode comes from somewhere else has an unknown mode", () => {
+    const env = [{ name: "NETWORK_POLICY_ENFORCING_MODE" }];
+    const containers = [{ name: "main", env, args: ["--enable-network-policy=true"] }];
+    const daemonSets = [{ ...awsNode("true"), spec: { template: { spec: { containers } } } }];
+
+    expect(facts({ daemonSets, policyKinds: AWS_KINDS, vpcCniConfig: config("true") }).mode).toBe(
+      "unknown",
+    );
   });
 });

@@ -24,8 +24,9 @@ export interface NetworkFacts {
 export interface NetworkObservation {
   readonly policyKinds: readonly PolicyKind[];
   readonly daemonSets: readonly DaemonSet[];
-  /** ConfigMap `amazon-vpc-cni` of kube-system. */
+  /** ConfigMaps `amazon-vpc-cni` and `cilium-config` of kube-system. */
   readonly vpcCniConfig: ConfigMap | null;
+  readonly ciliumConfig: ConfigMap | null;
   /** What could not be read, in words. */
   readonly unread: readonly string[];
   readonly ipFamily: "ipv4" | "ipv6";
@@ -34,7 +35,7 @@ export interface NetworkObservation {
 /** Calico's operator puts its agents into a namespace of their own. */
 const AGENT_NAMESPACES = ["kube-system", "calico-system"];
 
-/** Reads what `networkFacts` concludes from: four requests, whatever the size of the cluster. */
+/** Reads what `networkFacts` concludes from: five requests, whatever the size of the cluster. */
 export async function observeNetwork(
   kubernetes: Kubernetes,
   ipFamily: "ipv4" | "ipv6",
@@ -47,12 +48,15 @@ export async function observeNetwork(
       unread.push(error.message);
       return otherwise;
     });
-  const [policyKinds, vpcCniConfig, ...daemonSets] = await Promise.all([
+  const config = (name: string) => unlessForbidden(kubernetes.configMap("kube-system", name), null);
+  const [policyKinds, vpcCniConfig, ciliumConfig, ...daemonSets] = await Promise.all([
     kubernetes.policyKinds(),
-    unlessForbidden(kubernetes.configMap("kube-system", "amazon-vpc-cni"), null),
+    config("amazon-vpc-cni"),
+    config("cilium-config"),
     ...AGENT_NAMESPACES.map((namespace) => unlessForbidden(kubernetes.daemonSets(namespace), [])),
   ]);
-  return { policyKinds, vpcCniConfig, daemonSets: daemonSets.flat(), ipFamily, unread };
+  const all = daemonSets.flat();
+  return { policyKinds, vpcCniConfig, ciliumConfig, daemonSets: all, ipFamily, unread };
 }
 
 /**
@@ -64,20 +68,71 @@ export function networkFacts(observed: NetworkObservation): NetworkFacts {
   if (unread.length > 0) {
     return { cni: null, enforcing: "unknown", mode: null, ipFamily, policyKinds, seen: unread };
   }
-  const agent = (name: string) => observed.daemonSets.some((each) => each.metadata.name === name);
+  const agent = (name: string) => observed.daemonSets.find((each) => each.metadata.name === name);
   const common = { ipFamily, policyKinds };
   const served = (kind: PolicyKind) => `the API server serves ${kind}`;
   const runs = (name: string) => `DaemonSet ${name} is there`;
 
-  if (agent("cilium") && policyKinds.includes("CiliumNetworkPolicy")) {
-    const seen = [runs("cilium"), served("CiliumNetworkPolicy")];
-    return { ...common, cni: "cilium", enforcing: "on", mode: null, seen };
+  const cilium = policyKinds.includes("CiliumNetworkPolicy") ? agent("cilium") : undefined;
+  const calico = policyKinds.includes("CalicoGlobalNetworkPolicy")
+    ? agent("calico-node")
+    : undefined;
+  if (cilium && calico) return unknownFacts(observed); // which of them decides is not known
+  if (cilium && isEverywhere(cilium)) {
+    const { enforcing, seen } = ciliumSettings(observed.ciliumConfig);
+    const because = [runs("cilium"), served("CiliumNetworkPolicy"), ...seen];
+    return {
+      ...common,
+      cni: "cilium",
+      enforcing: ready(cilium, enforcing),
+      mode: null,
+      seen: because,
+    };
   }
-  if (agent("calico-node") && policyKinds.includes("CalicoGlobalNetworkPolicy")) {
+  if (calico && isEverywhere(calico)) {
     const seen = [runs("calico-node"), served("CalicoGlobalNetworkPolicy")];
-    return { ...common, cni: "calico", enforcing: "on", mode: null, seen };
+    return { ...common, cni: "calico", enforcing: ready(calico, "on"), mode: null, seen };
   }
   return vpcFacts(observed) ?? unknownFacts(observed);
+}
+
+/** An agent of which none runs enforces nothing that one could rely on. */
+function ready({ status }: DaemonSet, enforcing: NetworkFacts["enforcing"]) {
+  return (status?.numberReady ?? 0) === 0 && enforcing === "on" ? "unknown" : enforcing;
+}
+
+/** Labels by which an agent may choose its nodes and still be on every one that runs Linux pods. */
+const ON_ALL_NODES = ["kubernetes.io/os", "kubernetes.io/arch"];
+
+/** False for an agent of some nodes only, as Cilium is on EKS clusters with hybrid nodes. */
+function isEverywhere({ spec }: DaemonSet): boolean {
+  const { nodeSelector = {}, affinity } = spec.template.spec;
+  const { nodeSelectorTerms = [] } =
+    affinity?.nodeAffinity?.requiredDuringSchedulingIgnoredDuringExecution ?? {};
+  return (
+    Object.keys(nodeSelector).every((key) => ON_ALL_NODES.includes(key)) &&
+    nodeSelectorTerms.every(({ matchExpressions = [] }) =>
+      matchExpressions.every(
+        ({ key, operator }) =>
+          ON_ALL_NODES.includes(key) || operator === "NotIn" || operator === "DoesNotExist",
+      ),
+    )
+  );
+}
+
+/** Cilium can be told to let everything pass, and to leave labels out of what policies select by. */
+function ciliumSettings(config: ConfigMap | null): {
+  readonly enforcing: NetworkFacts["enforcing"];
+  readonly seen: readonly string[];
+} {
+  const { "enable-policy": policy, "policy-audit-mode": audit, labels } = config?.data ?? {};
+  if (policy === "never") return { enforcing: "off", seen: ["cilium-config: enable-policy=never"] };
+  if (audit === "true")
+    return { enforcing: "off", seen: ["cilium-config: policy-audit-mode=true"] };
+  if (labels) return { enforcing: "unknown", seen: [`cilium-config: labels=${labels}`] };
+  return config
+    ? { enforcing: "on", seen: [] }
+    : { enforcing: "unknown", seen: ["ConfigMap cilium-config is not there"] };
 }
 
 function unknownFacts({ ipFamily, policyKinds, daemonSets }: NetworkObservation): NetworkFacts {
@@ -104,7 +159,8 @@ function vpcFacts(observed: NetworkObservation): NetworkFacts | null {
   const hasEndpoints = policyKinds.includes("PolicyEndpoint");
   const agentOff = awsNode !== undefined && flag !== "true";
   const off = agentOff || controller === "false";
-  const enforcing = off ? "off" : controller === "true" && hasEndpoints ? "on" : "unknown";
+  const on = controller === "true" && hasEndpoints ? "on" : "unknown";
+  const enforcing = off ? "off" : awsNode ? ready(awsNode, on) : on;
   return {
     cni: "vpc",
     enforcing,
@@ -132,9 +188,9 @@ function agentFlag({ spec }: DaemonSet): string | undefined {
 }
 
 function enforcingMode({ spec }: DaemonSet): NonNullable<NetworkFacts["mode"]> {
-  const values = spec.template.spec.containers.flatMap(({ env = [] }) =>
-    env.filter(({ name }) => name === "NETWORK_POLICY_ENFORCING_MODE").map(({ value }) => value),
+  const [variable] = spec.template.spec.containers.flatMap(({ env = [] }) =>
+    env.filter(({ name }) => name === "NETWORK_POLICY_ENFORCING_MODE"),
   );
-  const [mode = "standard"] = values; // the agent's own default
-  return mode === "standard" || mode === "strict" ? mode : "unknown";
+  if (!variable) return "standard"; // the agent's own default
+  return variable.value === "standard" || variable.value === "strict" ? variable.value : "unknown";
 }

@@ -7,7 +7,6 @@ import type { Kubernetes, Surroundings } from "../kubernetes.ts";
 import { proveTarget } from "../target/prove.ts";
 import type { Target } from "../target/target.ts";
 import { type CarriedOut, carryOut, nameTakenError } from "./carry-out.ts";
-import { CASE_LABEL } from "./labels.ts";
 import { readOwner } from "./owner.ts";
 import { nameTaken, type Plan } from "./plan.ts";
 import { planNamespaceQuarantine } from "./plan-namespace.ts";
@@ -150,10 +149,6 @@ export async function makePlan(
     settings,
   };
   const { pod } = proof;
-  const holder = pod?.metadata.labels?.[CASE_LABEL];
-  if (holder !== undefined && holder !== input.case.id) {
-    return { reason: `pod ${target.namespace}/${target.name} is quarantined by case ${holder}` };
-  }
   const plan = pod
     ? planPodQuarantine({
         ...common,

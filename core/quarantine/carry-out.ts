@@ -76,7 +76,7 @@ export function nameTakenError(what: string): PermanentError {
   );
 }
 
-/** True when all that is wanted is there; the API server adds defaults of its own. */
+/** True when what is wanted is there and nothing else; an empty list says nothing. */
 export function sameSpec(there: unknown, wanted: unknown): boolean {
   if (Array.isArray(wanted)) {
     return (
@@ -88,10 +88,13 @@ export function sameSpec(there: unknown, wanted: unknown): boolean {
   if (!isRecord(wanted)) return there === wanted;
   return (
     isRecord(there) &&
-    // An empty selector selects everything, so one more term would be another meaning.
-    (Object.keys(wanted).length > 0 || Object.keys(there).length === 0) &&
-    Object.entries(wanted).every(([key, value]) => sameSpec(there[key], value))
+    Object.entries(wanted).every(([key, value]) => sameSpec(there[key], value)) &&
+    Object.entries(there).every(([key, value]) => key in wanted || isNothing(value))
   );
+}
+
+function isNothing(value: unknown): boolean {
+  return value === undefined || value === null || (Array.isArray(value) && value.length === 0);
 }
 
 function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {

@@ -27,12 +27,16 @@ async function prepare(severity: Severity) {
           uid: "uid-of-6d8f",
           ownerReferences: [{ ...DEPLOYMENT, controller: true }],
         },
-        spec: {},
+        spec: { selector: { matchLabels: { app: "checkout", "pod-template-hash": "6d8f" } } },
       },
       {
         kind: "Deployment",
         metadata: { name: "checkout", namespace: "payments", uid: "uid-of-checkout" },
-        spec: { replicas: 2, template: { metadata: {} } },
+        spec: {
+          replicas: 2,
+          selector: { matchLabels: { app: "checkout" } },
+          template: { metadata: {} },
+        },
       },
     ],
   });

@@ -63,14 +63,13 @@ export async function completePolicy(
     throw new PermanentError("EvidenceAltered", `plan.json of run ${runId} is gone: nothing to do`);
   }
   const plan = kept.document;
-  const at = now();
   const progress = input.progress ?? {
     phase: 1,
-    since: at.toISOString(),
+    since: now().toISOString(),
     settling: false,
     completed: [],
   };
-  const next = await advance(plan, progress, at, kubernetes);
+  const next = await advance(plan, progress, now, kubernetes);
   const done = next.phase >= plan.phases.length;
   if (!done) return { done, progress: next, quarantinedAt: null, artefacts: [] };
   const completion: Completion = { caseId: plan.caseId, phases: next.completed };
@@ -94,15 +93,19 @@ function containsAtOnce({ phases: [first] }: Plan): boolean {
 async function advance(
   plan: Plan,
   progress: Progress,
-  at: Date,
+  now: () => Date,
   kubernetes: Kubernetes,
 ): Promise<Progress> {
   const phase = plan.phases[progress.phase];
   if (!phase) return progress;
-  const met = phase.after === null || (await isMet(phase.after, plan, kubernetes));
+  const overdue = now().getTime() - Date.parse(progress.since) >= WAIT_AT_MOST_SECONDS * 1_000;
+  const met = await isMet(phase.after, plan, kubernetes).catch((error: unknown) => {
+    // What cannot be looked at any more must not keep a policy from being put back.
+    if (overdue) return false;
+    throw error;
+  });
   if (met && !progress.settling) return { ...progress, settling: true };
-  const waitedMs = at.getTime() - Date.parse(progress.since);
-  if (!met && waitedMs < WAIT_AT_MOST_SECONDS * 1_000) return { ...progress, settling: false };
+  if (!met && !overdue) return { ...progress, settling: false };
 
   const carriedOut: CarriedOut[] = [];
   if (met || phase.otherwise === "carryOut") {
@@ -112,19 +115,24 @@ async function advance(
     phase: progress.phase,
     conditionMet: met,
     waitedFor: phase.after === null ? "nothing" : `until ${describeCondition(phase.after)}`,
-    endedAt: at.toISOString(),
+    endedAt: now().toISOString(),
     carriedOut,
   };
   return {
     // A phase that was skipped takes those with it that were to follow its writes.
     phase: !met && phase.otherwise === "skip" ? plan.phases.length : progress.phase + 1,
-    since: at.toISOString(),
+    since: completed.endedAt,
     settling: false,
     completed: [...progress.completed, completed],
   };
 }
 
-async function isMet(condition: Condition, plan: Plan, kubernetes: Kubernetes): Promise<boolean> {
+async function isMet(
+  condition: Condition | null,
+  plan: Plan,
+  kubernetes: Kubernetes,
+): Promise<boolean> {
+  if (condition === null) return true;
   const { target, network } = plan;
   const endpoints = await kubernetes.policyEndpoints(target.namespace, network.policyKinds);
   if (condition.until === "endpointsGone") {

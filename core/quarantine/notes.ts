@@ -42,13 +42,15 @@ export function podNotes(
     });
   }
   if (network.cni === "vpc" && !siblingsLeave) {
-    const paused = owner.kind === "Deployment" ? "its Deployment is paused" : "no rollout can";
+    const why =
+      owner.kind === "Deployment"
+        ? "its Deployment is paused, so no rollout gives them others"
+        : "no rollout can give them others";
     notes.push({
       code: "notPossible",
       message:
         `pods named ${podIdentifier(pod.metadata.name)}-* share one set of rules with the target, and ` +
-        `${paused === "no rollout can" ? "no rollout can give them others" : `${paused}, so none is made`}: ` +
-        `they are cut off with it or keep it open: ${siblings}`,
+        `${why}: they are cut off with it or keep it open: ${siblings}`,
     });
   }
   if (owner.kind !== "none" && owner.kind !== "unknown" && touchesWorkload(plan)) {

@@ -5,6 +5,7 @@ import {
   type Workload,
   type WorkloadKind,
 } from "../kubernetes.ts";
+import { selects } from "./selector.ts";
 
 /** What controls a pod, and so decides what becomes of it and of its replacement. */
 export type Owner =
@@ -16,14 +17,18 @@ export type Owner =
 /** Follows the pod's controller: at most two requests, from the pod to its ReplicaSet to that one's
  * Deployment. */
 export async function readOwner(kubernetes: Kubernetes, pod: Pod): Promise<Owner> {
-  const direct = await controllerOf(kubernetes, pod.metadata, pod.metadata.namespace ?? "");
+  const { namespace = "", labels = {} } = pod.metadata;
+  const direct = await controllerOf(kubernetes, pod.metadata, namespace);
+  if (direct.kind === "none" || direct.kind === "unknown") return direct;
+  // A reference is what anybody can write who can write a pod: the workload must select the pod too,
+  // and no Deployment owns a pod by itself.
+  const claims = ({ spec }: Workload) => spec.selector && selects(spec.selector, labels);
+  if (direct.kind === "Deployment" || !claims(direct.workload)) {
+    return { kind: "unknown", name: `${describeOwner(direct)}, which does not select it` };
+  }
   if (direct.kind !== "ReplicaSet") return direct;
-  const above = await controllerOf(
-    kubernetes,
-    direct.workload.metadata,
-    pod.metadata.namespace ?? "",
-  );
-  return above.kind === "Deployment" ? above : direct;
+  const above = await controllerOf(kubernetes, direct.workload.metadata, namespace);
+  return above.kind === "Deployment" && claims(above.workload) ? above : direct;
 }
 
 async function controllerOf(

@@ -18,12 +18,16 @@ const rights = (
 export const READ_PERMISSIONS: readonly Permission[] = [
   ...rights(["get", "list"], "", "pods"),
   ...rights(["get"], "", "namespaces"),
-  ...rights(["list"], "", "services"),
   ...rights(["get"], "apps", "deployments", "replicasets", "statefulsets", "daemonsets"),
   ...rights(["get"], "batch", "jobs"),
+  ...Object.values(POLICY_KINDS).flatMap((name) => rights(["list"], ...split(name))),
+];
+
+/** For what a plan tells of a pod's surroundings; without them it says that it could not look. */
+export const SURROUNDINGS_PERMISSIONS: readonly Permission[] = [
+  ...rights(["list"], "", "services"),
   ...rights(["list"], "policy", "poddisruptionbudgets"),
   ...rights(["list"], "autoscaling", "horizontalpodautoscalers"),
-  ...Object.values(POLICY_KINDS).flatMap((name) => rights(["list"], ...split(name))),
 ];
 
 /** Of whoever reads what the CNI is, in the namespaces of its agents. */
@@ -46,7 +50,7 @@ export const WRITE_PERMISSIONS: readonly Permission[] = [
   ...rights(["patch"], "apps", "deployments", "replicasets", "statefulsets", "daemonsets"),
   ...rights(["patch"], "batch", "jobs"),
   ...rights(["patch"], ...split(POLICY_KINDS.NetworkPolicy)),
-  ...rights(["patch"], ...split(POLICY_KINDS.ApplicationNetworkPolicy)),
+  ...rights(["get", "patch"], ...split(POLICY_KINDS.ApplicationNetworkPolicy)),
   ...Object.values(DENIALS).flatMap((name) =>
     rights(["get", "create", "update", "delete"], ...split(name)),
   ),

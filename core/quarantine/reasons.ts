@@ -15,6 +15,7 @@ export const REASONS = {
   hostNetwork: "The pod is on its node's network, where no policy applies.",
   fargate: "The pod runs on Fargate, where no policy is enforced.",
   windows: "The pod runs on Windows, where the AWS VPC CNI enforces no policy.",
+  otherNetworks: "The pod has further network interfaces, which the CNI's policies do not cover.",
   networkPolicyOff: "The cluster's CNI does not enforce policies: it is switched off.",
   cniUnknown: "Which CNI enforces policies, or whether one does, could not be found out.",
   modeUnproven: "The CNI enforces in a mode whose behaviour the product has no proof of.",

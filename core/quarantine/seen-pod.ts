@@ -8,6 +8,8 @@ export interface SeenPod extends WorldPod {
   readonly ended: boolean;
   readonly fargate: boolean;
   readonly windows: boolean;
+  /** Multus gave it further interfaces, of other CNIs. */
+  readonly otherNetworks: boolean;
 }
 
 export function seenPod(pod: Pod): SeenPod {
@@ -16,6 +18,7 @@ export function seenPod(pod: Pod): SeenPod {
     ...worldPod(pod),
     uid: metadata.uid ?? "",
     ended: status?.phase === "Succeeded" || status?.phase === "Failed",
+    otherNetworks: "k8s.v1.cni.cncf.io/networks" in (metadata.annotations ?? {}),
     fargate: spec.nodeName?.startsWith("fargate-") ?? false,
     windows: (spec.os?.name ?? spec.nodeSelector?.["kubernetes.io/os"]) === "windows",
   };

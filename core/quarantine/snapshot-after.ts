@@ -1,4 +1,5 @@
 import type { CaseRef } from "../case/case.ts";
+import { networkFacts, observeNetwork } from "../cluster/network.ts";
 import { PermanentError, TransientError } from "../errors.ts";
 import { artefactKey } from "../evidence/keys.ts";
 import { keepPods } from "../evidence/pod-pages.ts";
@@ -64,7 +65,7 @@ export async function snapshotAfter(
   if (!kept) {
     throw new PermanentError("EvidenceAltered", `plan.json of run ${runId} is gone: no verdict`);
   }
-  const plan = kept.document;
+  const plan = await asSeenNow(kept.document, applied?.document ?? null, ports.kubernetes);
   const { observed, podPages } = await observe(plan, completion?.document ?? null, runId, ports);
   const judged = verdictOf(plan, plan.mode === "audit" ? afterSteps(plan, observed) : observed);
   const writtenAt = completion?.document.phases.at(-1)?.endedAt ?? applied?.document.quarantinedAt;
@@ -85,6 +86,31 @@ export async function snapshotAfter(
     verdict: plan.mode === "audit" ? "audited" : verdict,
     reasons: reasons.map(({ code, message }) => ({ code, message })),
     artefacts: [stored.artefact],
+  };
+}
+
+/** A plan that was resumed later than this after it was made may not know how its pod stood. */
+const PLAN_IS_FRESH_MS = 60_000;
+
+/**
+ * The plan with the facts that hold now: the CNI may have been changed since Authenticate looked, and
+ * policies may have come to select the pod before a redrive carried the plan out.
+ */
+async function asSeenNow(
+  plan: Plan,
+  applied: AppliedPolicy | null,
+  kubernetes: Kubernetes,
+): Promise<Plan> {
+  const { network, before } = plan;
+  const now = networkFacts(await observeNetwork(kubernetes, network.ipFamily));
+  const late =
+    applied !== null &&
+    Date.parse(applied.quarantinedAt) - Date.parse(plan.plannedAt) > PLAN_IS_FRESH_MS;
+  const selected = { networkPolicy: true, clusterNetworkPolicy: true };
+  return {
+    ...plan,
+    network: now.cni === network.cni ? now : { ...now, cni: null, enforcing: "unknown" },
+    before: late ? { ...before, selected } : before,
   };
 }
 

@@ -5,7 +5,7 @@ import { CILIUM, SETTINGS, VPC } from "../../test/memory/quarantine-input.ts";
 import type { NetworkFacts } from "../cluster/network.ts";
 import type { Pod } from "../kubernetes.ts";
 import type { ClusterNetworkPolicy, NetworkPolicy, PolicySet } from "../policies.ts";
-import { CASE_LABEL } from "./labels.ts";
+import { CASE_LABEL, SUSPENDED_LABEL } from "./labels.ts";
 import type { Owner } from "./owner.ts";
 import { denialsOf, type Plan } from "./plan.ts";
 import { type NamespaceInput, planNamespaceQuarantine } from "./plan-namespace.ts";
@@ -212,6 +212,18 @@ describe("a quarantined pod", () => {
     expect(codes({}, moved)).toContain(code);
   });
 
+  test("with further interfaces is partial: no policy covers these", () => {
+    const multus = (seen: Observation) => ({
+      ...seen,
+      pods: seen.pods.map((pod) => ({ ...pod, otherNetworks: true })),
+    });
+
+    expect(judge({}, multus)).toMatchObject({
+      verdict: "partial",
+      reasons: [{ code: "otherNetworks" }],
+    });
+  });
+
   test("under a policy that is not understood is partial, and the policy is named", () => {
     const unknown: NetworkFacts = { ...CILIUM, cni: null, enforcing: "unknown" };
     const strange = { podSelector: {}, ingress: [{ from: [{ somethingNew: {} }] }] };
@@ -220,6 +232,14 @@ describe("a quarantined pod", () => {
     expect(judge({ network: unknown, before }).reasons).toContainEqual(
       expect.objectContaining({ code: "policyUnreadable", policies: ["payments/strange"] }),
     );
+  });
+
+  test("under a policy for administrators is partial: they may come before everything else", () => {
+    const admin = { kind: "AdminNetworkPolicy", metadata: { name: "let-in" } };
+    const added = withPolicies(() => ({ adminPolicies: [admin] }));
+
+    expect(codes({}, added)).toEqual(["policyUnreadable"]);
+    expect(codes({ network: VPC }, added)).toEqual([]);
   });
 
   test("under Calico may keep its established connections", () => {
@@ -363,6 +383,30 @@ describe("a quarantined namespace", () => {
     expect(verdictOf(suspending, { ...seen, completion: null }).reasons).toMatchObject([
       { code: "establishedFlowsMaySurvive" },
     ]);
+  });
+
+  test.each([
+    [
+      "as if we had suspended it",
+      { podSelector: { matchLabels: { [SUSPENDED_LABEL]: "me" } } },
+      {},
+    ],
+    ["as if it were ours", { podSelector: {} }, { [CASE_LABEL]: CASE }],
+  ])("is open through a policy that somebody labelled %s", (_, spec, labels) => {
+    const forged = aPolicy("forged", { ...spec, ingress: [{}], egress: [{}] });
+    const plan = planOf(unknown);
+    const seen = carriedOut(plan, {});
+    const policies = {
+      ...seen.policies,
+      networkPolicies: [
+        ...seen.policies.networkPolicies,
+        { ...forged, metadata: { ...forged.metadata, labels } },
+      ],
+    };
+
+    expect(verdictOf(plan, { ...seen, policies }).reasons).toContainEqual(
+      expect.objectContaining({ code: "otherPolicyAllows", policies: ["payments/forged"] }),
+    );
   });
 
   test("is open where another cluster policy accepts before ours denies", () => {

@@ -47,6 +47,12 @@ export function verdictOf(plan: Plan, seen: Observation): Verdict {
     ...labelReasons(plan, pods),
     ...openingReasons(plan, seen, pods),
     ...unenforceable,
+    ...podsThat(
+      "otherNetworks",
+      "Multus gave further interfaces to",
+      pods,
+      (pod) => pod.otherNetworks,
+    ),
     ...networkReasons(plan.network),
     ...resolutionReasons(plan, seen, pods),
     ...phaseReasons(seen),
@@ -111,14 +117,20 @@ function openingReasons(plan: Plan, seen: Observation, pods: readonly SeenPod[])
     const message = `other policies still allow traffic: ${some(policies)}${example}`;
     reasons.push({ code: "otherPolicyAllows", message, policies });
   }
-  const strange = unique(unreadable.map(({ policy, why }) => `${describePolicy(policy)}: ${why}`));
+  // AWS's VPC CNI is known not to look at Kubernetes' own policies for administrators.
+  const admins = plan.network.cni === "vpc" ? [] : (seen.policies.adminPolicies ?? []);
+  const strange = [
+    ...unreadable.map(({ policy, why }) => ({ name: describePolicy(policy), why })),
+    ...admins.map(({ kind, metadata }) => ({
+      name: `${kind} ${metadata.name}`,
+      why: "policies of policy.networking.k8s.io are not evaluated",
+    })),
+  ];
   if (strange.length > 0) {
-    const message = `policies that are not understood, taken as allowing: ${some(strange)}`;
-    reasons.push({
-      code: "policyUnreadable",
-      message,
-      policies: unique(unreadable.map(({ policy }) => describePolicy(policy))),
-    });
+    const why = unique(strange.map((each) => `${each.name}: ${each.why}`));
+    const message = `policies that are not understood, taken as allowing: ${some(why)}`;
+    const names = unique(strange.map(({ name }) => name));
+    reasons.push({ code: "policyUnreadable", message, policies: names });
   }
   return reasons;
 }
@@ -146,7 +158,7 @@ function openingsLeft(
       ports: [],
       hostNetwork: false,
     };
-    return openingsOf(anyPod, widened(policies, plan.caseId), cni);
+    return openingsOf(anyPod, widened(policies, plan), cni);
   }
   const [pod] = pods;
   if (!pod) return { openings: [], unreadable: [] };
@@ -154,21 +166,24 @@ function openingsLeft(
 }
 
 function notEnforced({ network }: Plan, pods: readonly SeenPod[]): Reason[] {
-  const reason = (
-    code: Reason["code"],
-    what: string,
-    matching: (pod: SeenPod) => boolean,
-  ): Reason[] => {
-    const names = pods.filter(matching).map(({ name }) => name);
-    return names.length > 0 ? [{ code, message: `${what}: ${some(names)}`, pods: names }] : [];
-  };
+  const onHost = "on the node's network no policy applies";
   return [
-    ...reason("hostNetwork", "on the node's network no policy applies", (pod) => pod.hostNetwork),
-    ...reason("fargate", "Fargate enforces no policy", (pod) => pod.fargate),
+    ...podsThat("hostNetwork", onHost, pods, (pod) => pod.hostNetwork),
+    ...podsThat("fargate", "Fargate enforces no policy", pods, (pod) => pod.fargate),
     ...(network.cni === "calico"
       ? [] // Calico has an agent for Windows
-      : reason("windows", "no policy is enforced on Windows", (pod) => pod.windows)),
+      : podsThat("windows", "no policy is enforced on Windows", pods, (pod) => pod.windows)),
   ];
+}
+
+function podsThat(
+  code: Reason["code"],
+  what: string,
+  pods: readonly SeenPod[],
+  matching: (pod: SeenPod) => boolean,
+): Reason[] {
+  const names = pods.filter(matching).map(({ name }) => name);
+  return names.length > 0 ? [{ code, message: `${what}: ${some(names)}`, pods: names }] : [];
 }
 
 function networkReasons({ cni, enforcing, mode, seen }: NetworkFacts): Reason[] {

@@ -1,25 +1,23 @@
 import type { CalicoPolicy, CiliumNetworkPolicy, CiliumRule, PolicySet } from "../policies.ts";
-import { CASE_LABEL, SUSPENDED_LABEL } from "./labels.ts";
+import { denialsOf, type Plan } from "./plan.ts";
 
 /**
  * The policies as if each that allows anything selected every pod, and none of others denied
- * anything: what may come to be allowed in a namespace. The case's own policies stay what they are,
- * and so do those that were pointed at nothing.
+ * anything: what may come to be allowed in a namespace. The case's own policies stay what they are;
+ * they are known by kind and name, for a label is what anybody can set.
  */
-export function widened(policies: PolicySet, caseId: string): PolicySet {
-  const kept = ({ metadata }: { metadata: { labels?: Readonly<Record<string, string>> } }) =>
-    metadata.labels?.[CASE_LABEL] === caseId;
+export function widened(policies: PolicySet, plan: Plan): PolicySet {
+  const own = new Set(denialsOf(plan).map(({ kind, metadata }) => `${kind} ${metadata.name}`));
+  const kept = ({ kind, metadata }: { kind?: string; metadata: { name: string } }) =>
+    own.has(`${kind} ${metadata.name}`);
   return {
     networkPolicies: policies.networkPolicies.map((policy) =>
-      kept(policy) || isSuspended(policy.spec.podSelector?.matchLabels)
-        ? policy
-        : { ...policy, spec: { ...policy.spec, podSelector: {} } },
+      kept(policy) ? policy : { ...policy, spec: { ...policy.spec, podSelector: {} } },
     ),
-    applicationNetworkPolicies: policies.applicationNetworkPolicies.map((policy) =>
-      isSuspended(policy.spec.podSelector?.matchLabels)
-        ? policy
-        : { ...policy, spec: { ...policy.spec, podSelector: {} } },
-    ),
+    applicationNetworkPolicies: policies.applicationNetworkPolicies.map((policy) => ({
+      ...policy,
+      spec: { ...policy.spec, podSelector: {} },
+    })),
     clusterNetworkPolicies: policies.clusterNetworkPolicies.map((policy) => {
       const { subject, ingress = [], egress = [] } = policy.spec;
       if (kept(policy) || !subject.pods) return policy;
@@ -41,10 +39,6 @@ export function widened(policies: PolicySet, caseId: string): PolicySet {
       kept(policy) ? policy : widenCalico(policy),
     ),
   };
-}
-
-function isSuspended(labels: Readonly<Record<string, string>> | undefined): boolean {
-  return labels !== undefined && SUSPENDED_LABEL in labels;
 }
 
 function widenCilium(policy: CiliumNetworkPolicy): CiliumNetworkPolicy {

@@ -7,6 +7,8 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import {
   ApiException,
+  AppsV1Api,
+  CoreV1Api,
   CustomObjectsApi,
   type KubeConfig,
   type KubernetesObject,
@@ -71,6 +73,9 @@ export async function installCni(kubernetes: KubeConfig, profile: CniProfile): P
   await applyManifests(kubernetes, objects);
   const definitions = objects.filter(({ kind }) => kind === "CustomResourceDefinition");
   await Promise.all(definitions.map((definition) => served(kubernetes, definition)));
+  const { items: nodes } = await kubernetes.makeApiClient(CoreV1Api).listNode();
+  if (nodes.length > 0)
+    await Promise.all(objects.filter(isDaemonSet).map((each) => runs(kubernetes, each)));
 }
 
 async function objectsOf(profile: CniProfile): Promise<KubernetesObject[]> {
@@ -114,6 +119,20 @@ async function served(kubernetes: KubeConfig, object: KubernetesObject): Promise
     const kind = { group, version: version?.name ?? "", plural: names.plural };
     const list = custom.listClusterCustomObject(kind);
     return (await refusedWith([404, 429], list)) ? undefined : true;
+  });
+}
+
+function isDaemonSet({ kind }: KubernetesObject): boolean {
+  return kind === "DaemonSet";
+}
+
+/** Until one of its pods is ready: an agent of which none runs is not believed to enforce. */
+async function runs(kubernetes: KubeConfig, { metadata }: KubernetesObject): Promise<void> {
+  const apps = kubernetes.makeApiClient(AppsV1Api);
+  const { name = "", namespace = "" } = metadata ?? {};
+  await waitFor({ what: `${name} to run`, limitMs: servedLimitMs }, async () => {
+    const { status } = await apps.readNamespacedDaemonSet({ name, namespace });
+    return (status?.numberReady ?? 0) > 0 ? true : undefined;
   });
 }
 

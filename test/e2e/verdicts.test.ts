@@ -248,6 +248,17 @@ describe("on the AWS VPC CNI with ClusterNetworkPolicy", () => {
     expect(codes).toContain(code);
   });
 
+  test("a pod with interfaces of other networks is not contained", async () => {
+    const namespace = await openNamespace("multus", (at) => {
+      const pod = aBarePod(at, "lonely");
+      const annotations = { "k8s.v1.cni.cncf.io/networks": "storage" };
+      return [{ ...pod, metadata: { ...pod.metadata, annotations } }];
+    });
+    await runningPods(namespace, "lonely");
+
+    expect((await judge({ namespace, pod: "lonely" })).codes).toEqual(["otherNetworks"]);
+  });
+
   test("a mode that nobody has tested is said", async () => {
     await apps.patchNamespacedDaemonSet({
       namespace: "kube-system",

@@ -25,6 +25,19 @@ export const CILIUM: NetworkFacts = {
   seen: ["DaemonSet cilium is there"],
 };
 
+/** What a cluster shows from which the facts of CILIUM are concluded. */
+export const CILIUM_CLUSTER = {
+  policyKinds: [...CILIUM.policyKinds],
+  daemonSets: [
+    {
+      metadata: { name: "cilium" },
+      spec: { template: { spec: { containers: [] } } },
+      status: { numberReady: 2 },
+    },
+  ],
+  configMaps: [{ metadata: { name: "cilium-config" }, data: {} }],
+};
+
 export const VPC: NetworkFacts = {
   ...CILIUM,
   cni: "vpc",

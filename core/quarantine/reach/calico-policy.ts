@@ -18,7 +18,7 @@ import { type Fields, fieldsOf, listOf, strangers, stringsOf } from "./reading.t
 
 /** Kubernetes' NetworkPolicies are `knp.default.<name>` at order 1000 in the tier `default`. */
 export const CALICO_NETWORK_POLICY_ORDER = 1_000;
-/** Orders of the tiers that Calico makes itself. */
+/** Orders of the tiers that Calico makes itself; only `default` denies what no rule matches. */
 const TIERS: ReadonlyMap<string, number> = new Map([
   ["adminnetworkpolicy", 1_000],
   ["kube-admin", 1_000],
@@ -52,7 +52,7 @@ const ACTIONS: ReadonlyMap<unknown, Rule["action"] | "log"> = new Map([
 
 /**
  * Calico's NetworkPolicy (`name.namespace` set) and GlobalNetworkPolicy, as its resource reference
- * defines them. In a tier where a policy applies to the pod, what no rule matches is denied.
+ * defines them. In the tier `default`, what no rule of a policy for the pod matches is denied.
  */
 export function compileCalicoPolicy(
   policy: CalicoPolicy,
@@ -74,7 +74,7 @@ export function compileCalicoPolicy(
   const types = typesOf(spec ?? {}, problem);
   const section = (direction: Direction, type: string): Section =>
     types.includes(type)
-      ? { rules: rulesOf(spec?.[direction], direction, name, note), isolates: true }
+      ? { rules: rulesOf(spec?.[direction], direction, name, note), isolates: tier === "default" }
       : NO_RULES;
   const compiled: CompiledPolicy = {
     name,

@@ -1,6 +1,5 @@
 import type { ClusterNetworkPolicy, NetworkPolicy, PolicyName } from "../../policies.ts";
 import { accepts, allowsAnything, selectsNamespace } from "../before.ts";
-import { CASE_LABEL } from "../labels.ts";
 import { denialsOf, type Plan } from "../plan.ts";
 import { describePolicy } from "../reach/model.ts";
 import { type Reason, some } from "../reasons.ts";
@@ -107,10 +106,11 @@ function allowingPolicies(plan: Plan, seen: Observation, pod: SeenPod): readonly
 
 /** The policies that are not of the case and select a pod, whatever they say. */
 function othersSelecting(
-  { caseId }: Plan,
-  { policies, namespaceLabels }: Observation,
-  { labels }: SeenPod,
+  plan: Plan,
+  { policies, namespaceLabels }: Pick<Observation, "policies" | "namespaceLabels">,
+  { labels }: Pick<SeenPod, "labels">,
 ): readonly AwsPolicy[] {
+  const own = new Set(denialsOf(plan).map(({ kind, metadata }) => `${kind} ${metadata.name}`));
   return [
     ...[...policies.networkPolicies, ...policies.applicationNetworkPolicies].filter(({ spec }) =>
       selects(spec.podSelector ?? {}, labels),
@@ -120,7 +120,7 @@ function othersSelecting(
         selectsNamespace(policy, namespaceLabels) &&
         selects(policy.spec.subject.pods?.podSelector ?? {}, labels),
     ),
-  ].filter(({ metadata }) => metadata.labels?.[CASE_LABEL] !== caseId);
+  ].filter(({ kind, metadata }) => !own.has(`${kind} ${metadata.name}`));
 }
 
 function allowsSomething(policy: AwsPolicy): boolean {
@@ -141,20 +141,23 @@ function nameOf({ kind, metadata }: AwsPolicy): PolicyName {
 
 /**
  * The agent on the pod's node keeps what it learned of siblings elsewhere for as long as the policy
- * exists. Where siblings ran is not known afterwards, so every policy that allowed them counts; a
- * pod that was alone and is not replaced had none.
+ * exists. Where siblings ran is not known afterwards, so every policy that allowed them counts, the
+ * ones that came since the plan was made too; a pod that was alone and is not replaced had none.
  */
 function rememberedPolicies(
-  { before, affected }: Plan,
-  { policies }: Observation,
+  plan: Plan,
+  { policies, namespaceLabels }: Observation,
 ): readonly AwsPolicy[] {
+  const { before, affected } = plan;
   const alone = affected?.workload === null && affected.siblings.length === 0;
   if (alone) return [];
-  return [
+  const now = othersSelecting(plan, { policies, namespaceLabels }, before).filter(allowsSomething);
+  const then = [
     ...policies.networkPolicies,
     ...policies.applicationNetworkPolicies,
     ...policies.clusterNetworkPolicies,
-  ].filter(({ metadata }) => before.allowing.includes(metadata.name));
+  ].filter((policy) => before.allowing.includes(policy.metadata.name) && !now.includes(policy));
+  return [...then, ...now];
 }
 
 /**
