@@ -1,4 +1,5 @@
-import type { Cni, Direction, World } from "../../core/quarantine/reach/model.ts";
+import { CNIS } from "../../core/cluster/network.ts";
+import type { Direction, World } from "../../core/quarantine/reach/model.ts";
 import type { Reach } from "../../core/quarantine/reach/reach.ts";
 
 interface Options {
@@ -8,7 +9,6 @@ interface Options {
   readonly json?: boolean;
 }
 
-const CNIS: readonly Cni[] = ["vpc", "cilium", "calico"];
 /** So many peers of a group are named; the others are counted. */
 const SHOWN = 12;
 

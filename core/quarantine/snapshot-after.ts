@@ -23,8 +23,8 @@ const NOT_PROVEN = [
   "answers: of a flow in which only the end that did not open it sends, no packet is ever judged",
 ];
 
-/** How long the CNI's controller may take to resolve a policy: seen, 1.4 s. */
-const RESOLVES_WITHIN_MS = 10_000;
+/** How long the CNI's controller may take to resolve a policy. Seen: 2.25 s at most, in a rollout. */
+const RESOLVES_WITHIN_MS = 4_000;
 
 interface After {
   readonly capturedAt: string;

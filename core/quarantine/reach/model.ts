@@ -1,3 +1,4 @@
+import type { Cni } from "../../cluster/network.ts";
 import type { ContainerPort, Labels, Pod } from "../../kubernetes.ts";
 import type { PolicyName, PolicySet } from "../../policies.ts";
 import type { LabelExpression } from "./label-expression.ts";
@@ -5,8 +6,8 @@ import type { Match } from "./match.ts";
 import type { PeerTerm } from "./peers.ts";
 import type { Ports } from "./ports.ts";
 
-/** Which CNI enforces: AWS's VPC CNI, Cilium or Calico. It decides which kinds of policy count. */
-export type Cni = "vpc" | "cilium" | "calico";
+/** Which CNI enforces decides which kinds of policy count. */
+export type { Cni };
 
 export type Direction = "ingress" | "egress";
 
