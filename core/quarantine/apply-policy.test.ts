@@ -80,6 +80,21 @@ describe("the quarantine of a pod", () => {
     expect((await judge()).verdict).toBe("contained");
   });
 
+  test("is compared with how the pod stood before", async () => {
+    const allow = { podSelector: { matchLabels: { app: "checkout" } }, ingress: [{}] };
+    const { store, act, judge } = prepare({
+      policies: networkPolicies(aPolicy("for-checkout", allow)),
+    });
+
+    await act(POD);
+    await judge();
+
+    const after = await store.read(`runs/${CASE.runId}/after.json`);
+    expect(after?.document).toMatchObject({
+      compared: { allowedBefore: ["for-checkout"], allowsNow: [] },
+    });
+  });
+
   test("keeps what it replaced before it replaces it", async () => {
     const { kubernetes, store, act } = prepare();
     kubernetes.state.failNextWrite = {

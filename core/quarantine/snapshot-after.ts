@@ -30,6 +30,11 @@ interface After {
   readonly capturedAt: string;
   readonly notProven: readonly string[];
   readonly judged: Verdict;
+  /** Names of the policies that allowed the target anything before, and of those that do now. */
+  readonly compared: {
+    readonly allowedBefore: readonly string[];
+    readonly allowsNow: readonly string[];
+  };
   readonly observed: Observation;
   /** Every pod of a contained namespace, as it was read. */
   readonly podPages: readonly Artefact[];
@@ -77,6 +82,10 @@ export async function snapshotAfter(
     capturedAt: now().toISOString(),
     notProven: NOT_PROVEN,
     judged,
+    compared: {
+      allowedBefore: plan.before.allowing,
+      allowsNow: [...new Set(judged.reasons.flatMap(({ policies = [] }) => policies))],
+    },
     observed,
     podPages,
   };
