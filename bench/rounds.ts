@@ -8,7 +8,7 @@ import {
   UpdateFunctionConfigurationCommand,
   waitUntilFunctionUpdatedV2,
 } from "@aws-sdk/client-lambda";
-import { AppsV1Api, CoreV1Api, NetworkingV1Api, type V1Pod, Watch } from "@kubernetes/client-node";
+import { CoreV1Api, NetworkingV1Api, type V1Pod, Watch } from "@kubernetes/client-node";
 import type { Deployment } from "../adapters/aws/deployment.ts";
 import { executions, type StateVisit } from "../adapters/aws/executions.ts";
 import { terminalShellAlert } from "../local/falco.ts";
@@ -109,25 +109,22 @@ export async function openRange(stage: LocalStage, deployment: Deployment, pods:
   };
 }
 
-async function createTargets(stage: LocalStage, replicas: number): Promise<void> {
+/** Pods without a controller and with names of their own: a rollout would take the others away. */
+async function createTargets(stage: LocalStage, count: number): Promise<void> {
   const labels = { app: "checkout" };
-  await stage.kubernetes.makeApiClient(AppsV1Api).createNamespacedDeployment({
-    namespace: NAMESPACE,
-    body: {
-      metadata: { name: "checkout" },
-      spec: {
-        replicas,
-        selector: { matchLabels: labels },
-        template: {
-          metadata: { labels },
-          spec: {
-            terminationGracePeriodSeconds: 0,
-            containers: [{ name: "checkout", image: "registry.example/checkout:1.4.2" }],
-          },
+  const core = stage.kubernetes.makeApiClient(CoreV1Api);
+  for (let index = 0; index < count; index += 1) {
+    await core.createNamespacedPod({
+      namespace: NAMESPACE,
+      body: {
+        metadata: { name: `checkout${index}`, labels },
+        spec: {
+          terminationGracePeriodSeconds: 0,
+          containers: [{ name: "checkout", image: "registry.example/checkout:1.4.2" }],
         },
       },
-    },
-  });
+    });
+  }
   await stage.kubernetes.makeApiClient(NetworkingV1Api).createNamespacedNetworkPolicy({
     namespace: NAMESPACE,
     body: {
