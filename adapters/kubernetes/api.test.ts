@@ -75,6 +75,16 @@ describe("patching", () => {
     ]);
   });
 
+  test("knows where every kind lies that a plan may patch", async () => {
+    const aws = { apiVersion: "networking.k8s.aws/v1alpha1", kind: "ApplicationNetworkPolicy" };
+    const { api, asked } = prepare({ status: 200, body: {} });
+
+    expect(await api.patch({ ...POD, ...aws }, LABELS)).toBe(true);
+    expect(asked[0]?.path).toBe(
+      "/apis/networking.k8s.aws/v1alpha1/namespaces/payments/applicationnetworkpolicies/checkout-1",
+    );
+  });
+
   test("tells a successor of the same name from a change that was rejected", async () => {
     const rejected = { status: 422, body: { message: "no" } };
     const pod = (uid: string) => ({ status: 200, body: { metadata: { uid } } });

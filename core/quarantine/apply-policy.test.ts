@@ -80,6 +80,17 @@ describe("the quarantine of a pod", () => {
     expect((await judge()).verdict).toBe("contained");
   });
 
+  test("is not called contained once the CNI that was found is there no more", async () => {
+    const { kubernetes, act, judge } = prepare();
+    await act(POD);
+    kubernetes.state.daemonSets = [];
+
+    expect(await judge()).toMatchObject({
+      verdict: "partial",
+      reasons: [{ code: "cniUnknown" }, { code: "establishedFlowsMaySurvive" }],
+    });
+  });
+
   test("is compared with how the pod stood before", async () => {
     const allow = { podSelector: { matchLabels: { app: "checkout" } }, ingress: [{}] };
     const { store, act, judge } = prepare({

@@ -179,6 +179,20 @@ describe("the phases after the first", () => {
     expect(kept?.document.phases).toMatchObject([{ conditionMet: false }]);
   });
 
+  test("are bounded: a policy is put back even when nothing can be looked at any more", async () => {
+    const { kubernetes, clock, look, lookTimes } = await prepare("high");
+    endRollout(kubernetes);
+    const deleted = await lookTimes(2);
+    kubernetes.policyEndpoints = async () => {
+      throw new TransientError("KubernetesUnavailable", "gone");
+    };
+    await expect(look(deleted.progress)).rejects.toThrow("gone");
+    clock.now += 600_000;
+
+    expect(await look(deleted.progress)).toMatchObject({ done: true });
+    expect(kubernetes.state.policies.clusterNetworkPolicies).toHaveLength(1);
+  });
+
   test("are bounded: a fast quarantine is left unrepaired, with its policy in place", async () => {
     const { kubernetes, clock, look } = await prepare("high");
     const { progress } = await look(null);

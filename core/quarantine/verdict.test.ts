@@ -299,6 +299,18 @@ describe("on the AWS VPC CNI", () => {
     );
   });
 
+  test("a policy that allowed the siblings only since the plan was made counts too", () => {
+    const since = aPolicy("since", {
+      podSelector: { matchLabels: { app: "checkout" } },
+      ingress: [{}],
+    });
+    const came = withPolicies(({ networkPolicies: all }) => ({ networkPolicies: [...all, since] }));
+
+    expect(judge({ network: VPC, owner: DEPLOYMENT }, came).reasons).toContainEqual(
+      expect.objectContaining({ code: "sharedIdentifierOpen", policies: ["payments/since"] }),
+    );
+  });
+
   test("a rollout that did not end in time is said", () => {
     const late = (seen: Observation): Observation => ({
       ...seen,

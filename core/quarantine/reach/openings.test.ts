@@ -137,6 +137,21 @@ describe("what is left open", () => {
     expect(openings({ networkPolicies: [allow, ALLOW_WORLD], ...policies }, cni)).toEqual([]);
   });
 
+  test("what a tier for administrators leaves to the tiers after it", () => {
+    const policies = {
+      calicoPolicies: [
+        calico("no-ssh", {
+          tier: "kube-admin",
+          selector: "all()",
+          types: ["Ingress"],
+          ingress: [{ action: "Deny", protocol: "TCP", destination: { ports: [22] } }],
+        }),
+      ],
+    };
+
+    expect(openings(policies, "calico")).not.toEqual([]);
+  });
+
   test("what is not understood is an opening, and is said", () => {
     const odd = netpol("shop/odd", { podSelector: {}, ingress: [{ from: [{ moon: {} }] }] });
     const { openings, unreadable } = openingsOf(
