@@ -1,7 +1,7 @@
 import * as z from "zod";
 import { MODES, SEVERITIES } from "../core/alert/alert.ts";
 import type { ClusterIdentity } from "../core/alert/reading.ts";
-import type { ResponseSettings } from "../core/alert/triage.ts";
+import { type ResponseSettings, SCOPES } from "../core/alert/triage.ts";
 import {
   ORDERS,
   OTHER_POLICIES,
@@ -29,6 +29,8 @@ export const cluster = (): ClusterIdentity => ({
 
 const Settings = z.object({
   mode: z.enum(MODES),
+  actingSeverities: z.array(z.enum(SEVERITIES)),
+  scope: z.enum(SCOPES),
   minimumSeverity: z.enum(SEVERITIES),
   protectedNamespaces: z.array(z.string()),
 });

@@ -1,6 +1,7 @@
 import * as ec2 from "aws-cdk-lib/aws-ec2";
 import * as eks from "aws-cdk-lib/aws-eks";
 import type { Function as SstFunction, StackContext } from "sst/constructs";
+import type { ExistingClusterSettings } from "../stage-settings.ts";
 import { settingsFor } from "../stages.ts";
 
 /** The Kubernetes groups that kubernetes/rbac.yaml gives rights to. */
@@ -8,11 +9,12 @@ export type KubernetesGroup = "containment-readers" | "containment-responders";
 
 /** The existing cluster that this stage contains in, and the network from which it is reached. */
 export function cluster({ stack, app }: StackContext) {
-  const { name, network } = settingsFor(app.stage).cluster;
+  const settings = settingsFor(app.stage).cluster;
+  const { name } = settings;
   return {
     name,
     arn: stack.formatArn({ service: "eks", resource: "cluster", resourceName: name }),
-    placement: network ? placementIn(stack, network) : {},
+    placement: settings.kind === "existing" ? placementIn(stack, settings) : {},
     /** Lets a function's role into the cluster as a member of our own groups, and no more. */
     admit(fn: SstFunction, groups: readonly KubernetesGroup[]) {
       new eks.CfnAccessEntry(fn, "AccessEntry", {
@@ -25,10 +27,8 @@ export function cluster({ stack, app }: StackContext) {
   };
 }
 
-type Network = NonNullable<ReturnType<typeof settingsFor>["cluster"]["network"]>;
-
-function placementIn(stack: StackContext["stack"], network: Network) {
-  const { vpcId, subnetIds, securityGroupId } = network;
+function placementIn(stack: StackContext["stack"], cluster: ExistingClusterSettings) {
+  const { vpcId, subnetIds, securityGroupId } = cluster;
   const vpc = ec2.Vpc.fromVpcAttributes(stack, "Vpc", {
     vpcId,
     availabilityZones: subnetIds.map((_, index) => `zone-${index}`), // only their number is used

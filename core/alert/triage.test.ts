@@ -1,20 +1,31 @@
-import { expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
+import type { Target } from "../target/target.ts";
 import { SEVERITIES, type Severity } from "./alert.ts";
 import type { Reading } from "./reading.ts";
 import { type ResponseSettings, triage } from "./triage.ts";
 
 const SETTINGS: ResponseSettings = {
   mode: "containment",
+  actingSeverities: ["critical", "high"],
   minimumSeverity: "medium",
+  scope: "pod",
   protectedNamespaces: ["kube-system"],
 };
 
 function detection(change: {
   severity?: Severity;
   namespace?: string;
+  target?: Target;
   requestedMode?: "audit" | "containment";
 }): Reading {
   const { severity = "high", namespace = "payments", requestedMode } = change;
+  const whole: Target = {
+    cluster: "prod-eks-1",
+    namespace,
+    kind: "namespace",
+    name: namespace,
+    uid: null,
+  };
   return {
     kind: "detection",
     detection: {
@@ -25,7 +36,7 @@ function detection(change: {
         severity,
         detectedAt: "2026-09-29T13:44:05.000Z",
       },
-      target: { cluster: "prod-eks-1", namespace, kind: "namespace", name: namespace, uid: null },
+      target: change.target ?? whole,
       ...(requestedMode && { requestedMode }),
     },
   };
@@ -44,6 +55,33 @@ test.each(SEVERITIES.map((severity) => [severity] as const))(
     expect(triage(detection({ severity }), SETTINGS).decision).toBe(acts ? "act" : "ignore");
   },
 );
+
+test("a severity that does not act by itself is audited, and says so", () => {
+  expect(triage(detection({ severity: "medium" }), SETTINGS)).toMatchObject({
+    mode: "audit",
+    reason: expect.stringContaining("severity medium does not act by itself"),
+  });
+});
+
+describe("a stage whose scope is the namespace", () => {
+  const settings: ResponseSettings = { ...SETTINGS, scope: "namespace" };
+  const pod: Target = {
+    ...{ kind: "pod", cluster: "prod-eks-1", namespace: "payments" },
+    ...{ name: "checkout-1", uid: "u", containerId: "c" },
+  };
+
+  test("contains the namespace of the pod that a sensor names", () => {
+    expect(triage(detection({ target: pod }), settings)).toMatchObject({
+      target: { kind: "namespace", name: "payments", uid: null },
+    });
+  });
+
+  test("contains what a request by hand names, and nothing more", () => {
+    const asked = detection({ target: pod, requestedMode: "containment" });
+
+    expect(triage(asked, settings)).toMatchObject({ target: pod });
+  });
+});
 
 test("a request by hand acts in the mode that it names, whatever the stage's", () => {
   const asked = triage(detection({ requestedMode: "audit", severity: "informational" }), SETTINGS);

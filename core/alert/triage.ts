@@ -2,10 +2,16 @@ import type { Target } from "../target/target.ts";
 import { type Alert, atLeast, type Mode, type Severity } from "./alert.ts";
 import type { Reading } from "./reading.ts";
 
-/** What an operator decided for the stage; see `stages.ts` for defaults and reasons. */
+/** What an alert about a pod contains. */
+export const SCOPES = ["pod", "namespace"] as const;
+export type Scope = (typeof SCOPES)[number];
+
+/** What an operator decided for the stage; see `stage-settings.ts` for defaults and reasons. */
 export interface ResponseSettings {
   readonly mode: Mode;
+  readonly actingSeverities: readonly Severity[];
   readonly minimumSeverity: Severity;
+  readonly scope: Scope;
   readonly protectedNamespaces: readonly string[];
 }
 
@@ -30,17 +36,37 @@ export function triage(reading: Reading, settings: ResponseSettings): Triage {
   if (reading.kind === "refused") {
     return { decision: "ignore", reason: reading.reason, alert: reading.alert };
   }
-  const { alert, target, requestedMode } = reading.detection;
+  const { alert, requestedMode } = reading.detection;
   if (requestedMode === undefined && !atLeast(alert.severity, settings.minimumSeverity)) {
     const reason = `severity ${alert.severity} is below this stage's ${settings.minimumSeverity}`;
     return { decision: "ignore", reason, alert };
   }
-  const asked = requestedMode ?? settings.mode;
-  const why =
-    requestedMode === undefined ? `the stage's mode is ${asked}` : `${asked} was asked for`;
-  if (asked === "containment" && settings.protectedNamespaces.includes(target.namespace)) {
+  const byHand = requestedMode !== undefined;
+  const target = byHand ? reading.detection.target : scoped(reading.detection.target, settings);
+  const { mode, why } = byHand
+    ? { mode: requestedMode, why: `${requestedMode} was asked for` }
+    : modeOf(alert, settings);
+  if (mode === "containment" && settings.protectedNamespaces.includes(target.namespace)) {
     const reason = `namespace ${target.namespace} is protected, so ${why}, turned into audit`;
     return { decision: "act", reason, mode: "audit", alert, target };
   }
-  return { decision: "act", reason: `${alert.source} alert; ${why}`, mode: asked, alert, target };
+  return { decision: "act", reason: `${alert.source} alert; ${why}`, mode, alert, target };
+}
+
+/** What the stage lets an alert of a sensor lead to by itself. */
+function modeOf(
+  { severity }: Alert,
+  { mode, actingSeverities }: ResponseSettings,
+): { readonly mode: Mode; readonly why: string } {
+  if (mode === "containment" && !actingSeverities.includes(severity)) {
+    return { mode: "audit", why: `severity ${severity} does not act by itself in this stage` };
+  }
+  return { mode, why: `the stage's mode is ${mode}` };
+}
+
+/** The target that the stage contains for one that a sensor names. */
+function scoped(target: Target, { scope }: ResponseSettings): Target {
+  if (scope === "pod" || target.kind === "namespace") return target;
+  const { cluster, namespace } = target;
+  return { kind: "namespace", cluster, namespace, name: namespace, uid: null };
 }

@@ -18,7 +18,7 @@ export type WorkloadResponse = (typeof WORKLOAD_RESPONSES)[number];
 export const OTHER_POLICIES = ["report", "suspend"] as const;
 export type OtherPolicies = (typeof OTHER_POLICIES)[number];
 
-/** What an operator decided about quarantines; see `stages.ts` for defaults and reasons. */
+/** What an operator decided about quarantines; see `stage-settings.ts` for defaults and reasons. */
 export interface QuarantineSettings {
   readonly order: Readonly<Record<Severity, Order>>;
   readonly workload: WorkloadResponse;

@@ -1,0 +1,233 @@
+import * as z from "zod";
+import { MODES, SEVERITIES } from "./core/alert/alert.ts";
+import { SCOPES } from "./core/alert/triage.ts";
+import { overlap, parseBlock } from "./core/quarantine/reach/ip.ts";
+import { ORDERS, OTHER_POLICIES, WORKLOAD_RESPONSES } from "./core/quarantine/settings.ts";
+
+/*
+ * What an operator can decide for a stage, each option with its default and the reason for it. The
+ * values are in `stages.ts`. What is wrong in a single field is said here, offline; what is wrong
+ * only in the light of an account or a cluster is said by `stacks/preflight.ts`.
+ */
+
+const id = (prefix: string) =>
+  z.string().regex(new RegExp(`^${prefix}-[0-9a-f]{8,17}$`), `is no ${prefix}-… id`);
+
+const principalArn = z
+  .string()
+  .regex(/^arn:aws[a-z-]*:iam::\d{12}:(root|(role|user)\/.+)$/, "is no ARN of an IAM role or user");
+
+/** An IPv4 range whose prefix is between the two lengths, both included. */
+const ipv4Range = (shortest: number, longest: number) =>
+  z.cidrv4().refine(
+    (text) => {
+      const prefix = Number(text.split("/")[1]);
+      return prefix >= shortest && prefix <= longest;
+    },
+    { error: `must be between /${shortest} and /${longest}` },
+  );
+
+const clusterName = z
+  .string()
+  .regex(/^[0-9A-Za-z][A-Za-z0-9_-]{0,99}$/, "is no name that EKS gives to clusters");
+
+/** A cluster that exists: nothing of it is changed; `containment doctor` says what it lacks. */
+const ExistingCluster = z.strictObject({
+  /** Its authentication mode must include API. */
+  name: clusterName,
+  vpcId: id("vpc"),
+  /** Where the functions run. Two zones or more: one may fail on the night of the incident. */
+  subnetIds: z.array(id("subnet")).min(2),
+  /** The functions' own group. The cluster's security group must admit it on 443. */
+  securityGroupId: id("sg"),
+  /** The VPC's gateway endpoint for S3: evidence is read and written through it and no other way. */
+  s3EndpointId: id("vpce"),
+});
+
+/** A new VPC without any way to the internet, and a new cluster with a private endpoint in it. */
+const NewCluster = z
+  .strictObject({
+    name: clusterName,
+    /** Default 1.35: the version that the tests run against. */
+    version: z
+      .string()
+      .regex(/^1\.\d{2}$/, "is no Kubernetes version")
+      .default("1.35"),
+    /** Default 10.40.0.0/16: room for pods, and seldom somebody else's range. */
+    vpcCidr: ipv4Range(16, 20).default("10.40.0.0/16"),
+    /** Addresses of Services; must not overlap `vpcCidr`. Default 172.20.0.0/16, as EKS chooses. */
+    serviceCidr: ipv4Range(12, 24).default("172.20.0.0/16"),
+    /** Named, so that the same deployment always makes the same network. */
+    availabilityZones: z
+      .array(z.string().regex(/^[a-z]{2}(-[a-z]+)+-\d[a-z]$/, "is no availability zone"))
+      .min(2)
+      .max(3),
+    /**
+     * The region's prefix list of S3: security groups let the functions and the bastion reach it
+     * and nothing else. `aws ec2 describe-managed-prefix-lists --filters
+     * Name=prefix-list-name,Values=com.amazonaws.<region>.s3` prints it.
+     */
+    s3PrefixListId: id("pl"),
+    nodes: z
+      .strictObject({
+        /** Default m7g.large: arm64, and room for the demo beside the cluster's own pods. */
+        instanceType: z.string().default("m7g.large"),
+        /** Default 2: a contained pod's node stays, its replacement needs another one. */
+        minimum: z.number().int().min(1).max(100).default(2),
+        maximum: z.number().int().min(1).max(100).default(4),
+      })
+      .prefault({}),
+    /** IAM roles of people who administer the cluster; without one nobody can apply the RBAC. */
+    administrators: z.array(principalArn).min(1),
+    /** A way in for people, over Session Manager, without key or inbound rule. Default true. */
+    bastion: z.boolean().default(true),
+    /**
+     * Container images that `containment images` copies into private ECR for the demo's workloads,
+     * by repository name. Digests, so that what was reviewed is what runs. Default: none.
+     */
+    images: z
+      .record(
+        z.string().regex(/^[a-z0-9]+([._/-][a-z0-9]+)*$/, "is no repository name"),
+        z.string().regex(/^[^\s@]+@sha256:[0-9a-f]{64}$/, "must end in @sha256: and a digest"),
+      )
+      .default({}),
+  })
+  .superRefine((cluster, context) => {
+    const [vpc, services] = [parseBlock(cluster.vpcCidr), parseBlock(cluster.serviceCidr)];
+    if (vpc && services && overlap(vpc, services)) {
+      const message = `${cluster.serviceCidr} overlaps vpcCidr ${cluster.vpcCidr}`;
+      context.addIssue({ code: "custom", path: ["serviceCidr"], message });
+    }
+    if (cluster.nodes.maximum < cluster.nodes.minimum) {
+      const message = "is less than minimum";
+      context.addIssue({ code: "custom", path: ["nodes", "maximum"], message });
+    }
+    if (new Set(cluster.availabilityZones).size !== cluster.availabilityZones.length) {
+      const message = "names a zone twice";
+      context.addIssue({ code: "custom", path: ["availabilityZones"], message });
+    }
+  });
+
+const Cluster = z
+  .strictObject({ create: NewCluster.optional(), existing: ExistingCluster.optional() })
+  .transform(({ create, existing }, context) => {
+    if (create && !existing) return { kind: "create" as const, ...create };
+    if (existing && !create) return { kind: "existing" as const, ...existing };
+    context.addIssue({ code: "custom", message: "needs either `create` or `existing`" });
+    return z.NEVER;
+  });
+
+const Response = z.strictObject({
+  /**
+   * What an alert of a sensor leads to. Default `audit`: a new stage shows what it would do until
+   * somebody decides that it may act. Requests by hand always name their own mode.
+   */
+  mode: z.enum(MODES).default("audit"),
+  /**
+   * Severities that act by themselves where the mode is containment; the others are audited and a
+   * person decides. Default critical and high. Falco reports a shell in a container as a Notice,
+   * which is `low`.
+   */
+  actingSeverities: z.array(z.enum(SEVERITIES)).default(["critical", "high"]),
+  /** Alerts below it are recorded and ignored. Default `low`: informational alerts are not pursued. */
+  minimumSeverity: z.enum(SEVERITIES).default("low"),
+  /**
+   * What an alert about a pod contains: the `pod`, or all of its `namespace`. Default `pod`: the
+   * smallest thing that stops the attacker. Requests by hand name their own target.
+   */
+  scope: z.enum(SCOPES).default("pod"),
+  /** Never written to, whoever asks: runs about them are audits. Default: the cluster's own. */
+  protectedNamespaces: z
+    .array(z.string())
+    .default(["kube-system", "kube-public", "kube-node-lease"]),
+});
+
+const Quarantine = z.strictObject({
+  /**
+   * On the AWS VPC CNI, whose pods of one ReplicaSet share one set of rules. `fast` cuts the pod
+   * off within milliseconds, and its siblings with it until a rollout has replaced them; `clean`
+   * replaces the siblings first, and the pod stays as reachable as they are until then. By the
+   * alert's severity; default `fast` for critical and high, `clean` for the rest.
+   */
+  order: z
+    .strictObject({
+      critical: z.enum(ORDERS).default("fast"),
+      high: z.enum(ORDERS).default("fast"),
+      medium: z.enum(ORDERS).default("clean"),
+      low: z.enum(ORDERS).default("clean"),
+      informational: z.enum(ORDERS).default("clean"),
+    })
+    .prefault({}),
+  /**
+   * What becomes of a contained pod's workload: `keep` it running, `annotate` it as under
+   * investigation, or `scaleToZero`, its replica count recorded. Default `keep`: one bad pod
+   * should not take the service down.
+   */
+  workload: z.enum(WORKLOAD_RESPONSES).default("keep"),
+  /**
+   * Other policies of a contained namespace that still allow traffic: `report` them only, or
+   * `suspend` them, that is point them at nothing until the release. Default: `suspend` when the
+   * run contains, `report` when it only audits.
+   */
+  otherPolicies: z
+    .strictObject({
+      containment: z.enum(OTHER_POLICIES).default("suspend"),
+      audit: z.enum(OTHER_POLICIES).default("report"),
+    })
+    .prefault({}),
+  /**
+   * On a VPC CNI without ClusterNetworkPolicy, delete the deny-all policy and create it again
+   * once the siblings are gone: it cuts connections from before that are in use, and opens the
+   * pod for a third of a second. Default false: that third is the attacker's.
+   */
+  recreateToCutFlows: z.boolean().default(false),
+});
+
+const Evidence = z.strictObject({
+  /** Days for which nobody can delete evidence. Default 365: most audits look back a year. */
+  retentionDays: z.number().int().min(1).max(36_500).default(365),
+  /**
+   * `governance` lets a role with s3:BypassGovernanceRetention shorten a retention; `compliance`
+   * lets nobody, root included. Default `governance`: a mistaken 100 years cannot be taken back.
+   */
+  lock: z.enum(["governance", "compliance"]).default("governance"),
+  /** Days after which evidence moves to S3 Glacier Instant Retrieval. Default 90, as it costs less. */
+  archiveAfterDays: z.number().int().min(1).default(90),
+  /**
+   * IAM roles of people who may read evidence from outside the VPC: `containment runs`, `verify`,
+   * Athena. Default none: then it is read from inside the VPC only.
+   */
+  readers: z.array(principalArn).default([]),
+});
+
+const Operations = z.strictObject({
+  /** Who is told of every run and every alarm; each address must confirm. Default nobody. */
+  emails: z.array(z.email()).default([]),
+  /** The time to contain above which an alarm goes off. Default 30 s, several times the usual. */
+  timeToContainSeconds: z.number().positive().default(30),
+  /** Days of CloudWatch logs, one of the periods that CloudWatch knows. Default 365. */
+  logRetentionDays: z
+    .literal([30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2557, 3653])
+    .default(365),
+});
+
+export const Stage = z.strictObject({
+  /** Region of the cluster; everything is deployed beside it. */
+  region: z.string().regex(/^[a-z]{2}(-[a-z]+)+-\d$/, "is no AWS region"),
+  /** `{ create: … }`, a new private cluster, or `{ existing: … }`, the one that you have. */
+  cluster: Cluster,
+  /**
+   * IAM roles of people who may look into the cluster with `containment plan`. Default none: what
+   * the functions see is in the evidence.
+   */
+  viewers: z.array(principalArn).default([]),
+  response: Response.prefault({}),
+  quarantine: Quarantine.prefault({}),
+  evidence: Evidence.prefault({}),
+  operations: Operations.prefault({}),
+});
+
+export type StageSettings = z.output<typeof Stage>;
+export type ClusterSettings = StageSettings["cluster"];
+export type NewClusterSettings = Extract<ClusterSettings, { kind: "create" }>;
+export type ExistingClusterSettings = Extract<ClusterSettings, { kind: "existing" }>;
