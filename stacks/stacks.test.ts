@@ -1,5 +1,6 @@
 import { beforeAll, describe, expect, test } from "vitest";
 import * as z from "zod";
+import { diagramOf } from "../docs/diagram.ts";
 import { STATES } from "../functions/contract.ts";
 import { STAGE_NAMES, settingsFor } from "../stages.ts";
 import { type Resource, type SynthesizedStage, synthesize } from "../test/synthesize.ts";
@@ -299,6 +300,19 @@ describe.each(STAGE_NAMES)("stage %s", (stage) => {
         expect(Properties.TreatMissingData, id).toBe("notBreaching");
       }
     });
+  });
+
+  test.runIf(stage === "new")("are drawn in docs/architecture.md (npm run diagram)", async () => {
+    const page = `# Architecture
+
+What a stage with a cluster of its own deploys, drawn from its templates: an arrow leads from what
+uses something to what it uses. \`npm run diagram\` makes this page, and a test holds it to the stacks.
+
+\`\`\`mermaid
+${diagramOf(made.templates)}
+\`\`\`
+`;
+    await expect(page).toMatchFileSnapshot("../docs/architecture.md");
   });
 
   test.runIf(cluster.kind === "existing")(
