@@ -91,10 +91,10 @@ function labelOf(id: string, type: string, properties: Readonly<Record<string, u
 function endpointsOf(resources: Template["Resources"]): readonly string[] {
   return Object.values(resources)
     .filter(({ Type }) => Type === "AWS::EC2::VPCEndpoint")
-    .map(
-      ({ Properties }) =>
-        JSON.stringify(Properties.ServiceName).match(/[\w.-]+\.([\w-]+(?:\.(?:api|dkr))?)"/)?.[1] ??
-        "s3",
+    .map(({ Properties: { VpcEndpointType, ServiceName } }) =>
+      VpcEndpointType === "Gateway"
+        ? "s3 (gateway)"
+        : String(ServiceName).replace(/^com\.amazonaws\.[^.]+\./, ""),
     )
     .toSorted();
 }
