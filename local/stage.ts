@@ -7,6 +7,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { CreateAccessEntryCommand, CreateClusterCommand, EKSClient } from "@aws-sdk/client-eks";
 import { KubeConfig } from "@kubernetes/client-node";
+import { READERS } from "../kubernetes/groups.ts";
 import { settingsFor } from "../stages.ts";
 import { announce, refuseSecondStage, withdraw } from "./announcement.ts";
 import { installCni } from "./cni/cni.ts";
@@ -165,7 +166,7 @@ async function createCluster(aws: AwsClientConfig, name: string): Promise<void> 
     new CreateAccessEntryCommand({
       clusterName: name,
       principalArn: "arn:aws:iam::000000000000:root",
-      kubernetesGroups: ["containment-readers"],
+      kubernetesGroups: [READERS],
     }),
   );
   eks.destroy();

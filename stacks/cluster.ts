@@ -1,11 +1,9 @@
 import * as ec2 from "aws-cdk-lib/aws-ec2";
 import * as eks from "aws-cdk-lib/aws-eks";
 import type { Function as SstFunction, StackContext } from "sst/constructs";
+import type { KubernetesGroup } from "../kubernetes/groups.ts";
 import type { ExistingClusterSettings } from "../stage-settings.ts";
 import { settingsFor } from "../stages.ts";
-
-/** The Kubernetes groups that kubernetes/rbac.yaml gives rights to. */
-export type KubernetesGroup = "containment-readers" | "containment-responders";
 
 /** The existing cluster that this stage contains in, and the network from which it is reached. */
 export function cluster({ stack, app }: StackContext) {

@@ -6,9 +6,10 @@ import * as logs from "aws-cdk-lib/aws-logs";
 import * as sqs from "aws-cdk-lib/aws-sqs";
 import * as sfn from "aws-cdk-lib/aws-stepfunctions";
 import { Function as SstFunction, type StackContext, use } from "sst/constructs";
-import { STATES, type StateName } from "../functions/contract.ts";
+import { fileOf, STATES, type StateName } from "../functions/contract.ts";
+import { groupsOf, talksToCluster } from "../kubernetes/groups.ts";
 import { settingsFor } from "../stages.ts";
-import { cluster, type KubernetesGroup } from "./cluster.ts";
+import { cluster } from "./cluster.ts";
 import { evidence } from "./evidence.ts";
 import { grantsOf } from "./grants.ts";
 
@@ -16,23 +17,12 @@ import { grantsOf } from "./grants.ts";
 const TIMEOUT_SECONDS: Partial<Record<StateName, number>> = { SnapshotNodeEbs: 140, RecordRun: 55 };
 const DEFAULT_TIMEOUT_SECONDS = 10;
 
-/** Which functions talk to the cluster, and as members of which groups. */
-const KUBERNETES_GROUPS: Partial<Record<StateName, readonly KubernetesGroup[]>> = {
-  // Authenticate checks the rights of the one that will use them, so it holds the same.
-  Authenticate: ["containment-readers", "containment-responders"],
-  SnapshotBefore: ["containment-readers"],
-  ApplyPolicy: ["containment-readers", "containment-responders"],
-  CompletePolicy: ["containment-readers", "containment-responders"],
-  SnapshotNodeEbs: ["containment-readers"],
-  SnapshotAfter: ["containment-readers"],
-};
-
 const DEFINITION = "workflows/contain.asl.json";
 
 /** The contain playbook: one function per state, the state machine, the bus, the dead letters. */
 export function playbook({ stack, app }: StackContext) {
   const settings = settingsFor(app.stage);
-  const { bucket } = use(evidence);
+  const { bucket, key } = use(evidence);
   const { name: clusterName, arn: clusterArn, placement, admit } = use(cluster);
 
   const bus = new events.EventBus(stack, "Bus", { eventBusName: app.logicalPrefixedName("bus") });
@@ -84,16 +74,17 @@ export function playbook({ stack, app }: StackContext) {
     });
     for (const statement of grantsOf(state, {
       bucketArn: bucket.bucketArn,
+      evidenceKeyArn: key.keyArn,
       busArn: bus.eventBusArn,
       clusterArn,
       partition: stack.partition,
       account: stack.account,
       region: stack.region,
+      urlSuffix: stack.urlSuffix,
     })) {
       fn.addToRolePolicy(statement);
     }
-    const groups = KUBERNETES_GROUPS[state];
-    if (groups) admit(fn, groups);
+    if (talksToCluster(state)) admit(fn, groupsOf(state));
     return fn;
   };
   const functions = STATES.map((state) => ({ state, fn: functionFor(state) }));
@@ -116,11 +107,6 @@ export function playbook({ stack, app }: StackContext) {
     DeadLetterQueue: deadLetters.queueUrl,
   });
   return { machine, bus, deadLetters };
-}
-
-/** `SnapshotNodeEbs` is in `snapshot-node-ebs.ts`. */
-function fileOf(state: StateName): string {
-  return state.replaceAll(/(?<!^)[A-Z]/g, (letter) => `-${letter}`).toLowerCase();
 }
 
 function productVersion(): string {

@@ -4,10 +4,12 @@ import { initProject } from "sst/project";
 import { beforeAll, describe, expect, test } from "vitest";
 import * as z from "zod";
 import { STATES } from "../functions/contract.ts";
+import { CLUSTER_STATES, groupsOf } from "../kubernetes/groups.ts";
 import config from "../sst.config.ts";
 import { cluster } from "./cluster.ts";
 import { detection } from "./detection.ts";
 import { evidence } from "./evidence.ts";
+import { statementsOf } from "./grants.ts";
 import { playbook } from "./playbook.ts";
 
 const Resource = z.object({
@@ -99,6 +101,19 @@ describe("the functions", () => {
     }
   });
 
+  test("may do what their states declare, and otherwise trace", () => {
+    const anywhere = { bucketArn: "", evidenceKeyArn: "", busArn: "", clusterArn: "" };
+    const names = { partition: "", account: "", region: "", urlSuffix: "" };
+    for (const state of STATES) {
+      const allowed = statements()
+        .filter(({ of }) => of.startsWith(state))
+        .flatMap(({ actions }) => actions.filter((action) => !action.startsWith("xray:")));
+
+      const declared = statementsOf(state, { ...anywhere, ...names });
+      expect(new Set(allowed), state).toEqual(new Set(declared.flatMap(({ actions }) => actions)));
+    }
+  });
+
   test("may delete nothing but open-case markers", () => {
     const deleting = statements().filter(({ actions }) =>
       actions.some((a) => /s3:.*Delete|Bypass|PutObjectRetention|LegalHold/.test(a)),
@@ -113,13 +128,12 @@ describe("the functions", () => {
   test("enter the cluster as members of our groups only, each through an access entry of its own", () => {
     const entries = resources("AWS::EKS::AccessEntry");
 
-    expect(entries).toHaveLength(6);
+    expect(entries).toHaveLength(CLUSTER_STATES.length);
     for (const [id, { Properties }] of entries) {
       expect(Properties.Type, id).toBe("STANDARD");
       expect(Properties.AccessPolicies, id).toBeUndefined();
-      for (const group of z.array(z.string()).parse(Properties.KubernetesGroups)) {
-        expect(group).toMatch(/^containment-(readers|responders)$/);
-      }
+      const state = CLUSTER_STATES.find((each) => id.startsWith(each));
+      expect(Properties.KubernetesGroups, id).toEqual(state && groupsOf(state));
     }
   });
 });
