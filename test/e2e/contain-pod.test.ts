@@ -151,8 +151,9 @@ describe("a Falco message about a shell in a pod", () => {
 
     expect(kept?.document.identity.username).toContain(":assumed-role/");
     expect(kept?.document.identity.groups.toSorted()).toEqual([
-      "containment-readers",
-      "containment-responders",
+      "containment-apply-policy",
+      "containment-authenticate",
+      "containment-complete-policy",
       "system:authenticated",
     ]);
   });

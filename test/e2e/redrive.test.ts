@@ -4,6 +4,7 @@ import {
   PutFunctionConcurrencyCommand,
 } from "@aws-sdk/client-lambda";
 import { expect, test } from "vitest";
+import { groupOf } from "../../kubernetes/groups.ts";
 import { executionOf, followExecution } from "../../local/follow.ts";
 import { waitFor } from "../../local/wait.ts";
 import {
@@ -67,7 +68,7 @@ test("with the API server gone before ApplyPolicy the run fails, and a redrive c
 
 test("a right that is missing stops the run before any write, says which, and a redrive contains", async () => {
   const shop = await openShop("rights");
-  const name = "containment-responders";
+  const name = groupOf("ApplyPolicy");
   const { roleRef, subjects } = await rbac.readClusterRoleBinding({ name });
   await rbac.deleteClusterRoleBinding({ name });
 
