@@ -1,4 +1,10 @@
-import { CALICO_AGENT, CNI_CONFIGS, type Kubernetes, SYSTEM_NAMESPACE } from "../kubernetes.ts";
+import {
+  CALICO_AGENT,
+  CNI_CONFIGS,
+  type Kubernetes,
+  SYSTEM_NAMESPACE,
+  WORKLOAD_KINDS,
+} from "../kubernetes.ts";
 import type { ClusterNeeds, WrittenKind } from "../needs.ts";
 import { POLICY_KINDS, type PolicyKind } from "../policies.ts";
 
@@ -24,14 +30,6 @@ export type ClusterRead = Exclude<keyof Kubernetes, ClusterWrite>;
 
 type Verb = Permission["verb"];
 
-const WORKLOADS = [
-  "deployments.apps",
-  "replicasets.apps",
-  "statefulsets.apps",
-  "daemonsets.apps",
-  "jobs.batch",
-];
-
 /** What each read costs, resources written as `networkpolicies.networking.k8s.io`. */
 function readRights(): Readonly<Record<ClusterRead, readonly Permission[]>> {
   const { PolicyEndpoint, ClusterPolicyEndpoint, ...policies } = POLICY_KINDS;
@@ -43,7 +41,7 @@ function readRights(): Readonly<Record<ClusterRead, readonly Permission[]>> {
     node: may(["get"], "nodes"),
     persistentVolumeClaim: may(["get"], "persistentvolumeclaims"),
     persistentVolume: may(["get"], "persistentvolumes"),
-    workload: may(["get"], ...WORKLOADS),
+    workload: may(["get"], ...WORKLOAD_KINDS.map((kind) => RESOURCE_OF[kind])),
     systemDaemonSets: inSystem(may(["list"], "daemonsets.apps")),
     // By its name and not in its namespace: one that may not be there cannot hold a Role.
     calicoAgent: named(may(["get"], "daemonsets.apps"), CALICO_AGENT.name),
