@@ -2,7 +2,14 @@
 import { randomUUID } from "node:crypto";
 import { EventBridgeClient, PutEventsCommand } from "@aws-sdk/client-eventbridge";
 import { S3Client } from "@aws-sdk/client-s3";
-import { type Message, ReceiveMessageCommand, SQSClient } from "@aws-sdk/client-sqs";
+import {
+  CreateQueueCommand,
+  GetQueueAttributesCommand,
+  type Message,
+  ReceiveMessageCommand,
+  SetQueueAttributesCommand,
+  SQSClient,
+} from "@aws-sdk/client-sqs";
 import {
   CoreV1Api,
   KubeConfig,
@@ -131,4 +138,27 @@ export async function stateNames(executionArn: string): Promise<readonly string[
 export async function policyNames(namespace: string): Promise<readonly string[]> {
   const { items } = await networking.listNamespacedNetworkPolicy({ namespace });
   return items.map(({ metadata }) => metadata?.name ?? "").toSorted();
+}
+
+/** A queue of the tests' own that an AWS service may send to, as a subscriber would have. */
+export async function openInbox(
+  name: string,
+  service: "events" | "sns",
+): Promise<{ readonly url: string; readonly arn: string }> {
+  const { QueueUrl = "" } = await sqs.send(new CreateQueueCommand({ QueueName: name }));
+  const { Attributes } = await sqs.send(
+    new GetQueueAttributesCommand({ QueueUrl, AttributeNames: ["QueueArn"] }),
+  );
+  const arn = Attributes?.QueueArn ?? "";
+  const Policy = JSON.stringify({
+    Version: "2012-10-17",
+    Statement: {
+      Effect: "Allow",
+      Principal: { Service: `${service}.amazonaws.com` },
+      Action: "sqs:SendMessage",
+      Resource: arn,
+    },
+  });
+  await sqs.send(new SetQueueAttributesCommand({ QueueUrl, Attributes: { Policy } }));
+  return { url: QueueUrl, arn };
 }
