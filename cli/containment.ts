@@ -84,6 +84,18 @@ program
   .option(...jsonOption)
   .action(verify);
 
+program
+  .command("images")
+  .description("copy the images of a stage's settings into its private registry")
+  .option("--dry-run", "say what would be copied, and copy nothing")
+  .option("--pin <image>", "print the settings' line for what this tag means today")
+  .option(...stageOption, "new")
+  .option(...jsonOption)
+  .action(async (options) => {
+    const { images } = await import("./commands/images.ts");
+    await images(options);
+  });
+
 try {
   await program.parseAsync();
 } catch (error) {
