@@ -96,6 +96,17 @@ program
     await images(options);
   });
 
+program
+  .command("tools")
+  .description("bring kubectl onto the bastion, through the stage's tools bucket")
+  .option("--from <url>", "where Kubernetes' releases are published", "https://dl.k8s.io/release")
+  .option("--dry-run", "say what would be done, and change nothing")
+  .option(...stageOption, "new")
+  .action(async (options) => {
+    const { tools } = await import("./commands/tools.ts");
+    await tools(options);
+  });
+
 try {
   await program.parseAsync();
 } catch (error) {

@@ -6,7 +6,7 @@ import {
   type Registry,
   startGate,
   startRegistry,
-} from "../test/registries/registry.ts";
+} from "../test/servers/registry.ts";
 import { craneWith } from "./crane.ts";
 import { bring, copiesOf, type ImageCopy, pin, privateReference, tagOf } from "./images.ts";
 

@@ -9,3 +9,10 @@ export function newClusterOf(stage: string): NewClusterSettings {
     `stage "${stage}" has the existing cluster ${cluster.name}; this is for stages that create one`,
   );
 }
+
+/** The same, for what goes through the bastion. */
+export function bastionOf(stage: string): NewClusterSettings {
+  const cluster = newClusterOf(stage);
+  if (cluster.bastion) return cluster;
+  throw new Error(`stage "${stage}" has no bastion; set cluster.create.bastion in stages.ts`);
+}

@@ -10,7 +10,7 @@ import {
   type Registry,
   startGate,
   startRegistry,
-} from "../test/registries/registry.ts";
+} from "../test/servers/registry.ts";
 import { craneWith } from "./crane.ts";
 import { withRegistryLogin } from "./registry-login.ts";
 

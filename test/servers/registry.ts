@@ -2,13 +2,11 @@
 import { spawn } from "node:child_process";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import {
-  createServer,
   type IncomingHttpHeaders,
   type IncomingMessage,
   request,
   type ServerResponse,
 } from "node:http";
-import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { CRANE, goProgram } from "../../local/go-program.ts";
@@ -16,6 +14,7 @@ import { freePorts } from "../../local/ports.ts";
 import { findGoToolchain } from "../../local/prerequisites.ts";
 import { waitFor } from "../../local/wait.ts";
 import { runProgram } from "../programs.ts";
+import { type LoopbackServer, serve } from "./loopback.ts";
 
 /** The path of crane, built once for this machine. */
 export async function craneBinary(): Promise<string> {
@@ -24,11 +23,7 @@ export async function craneBinary(): Promise<string> {
   return goProgram(CRANE, go, console.error);
 }
 
-export interface Registry {
-  /** Host and port. */
-  readonly address: string;
-  stop(): void;
-}
+export type Registry = LoopbackServer;
 
 export async function startRegistry(crane: string): Promise<Registry> {
   const [port = 0] = await freePorts(1);
@@ -68,7 +63,7 @@ export async function startGate(
   } = {},
 ): Promise<Gate> {
   const writes: Passing[] = [];
-  const server = createServer(async (incoming, outgoing) => {
+  const server = await serve((incoming, outgoing) => {
     const { method = "", url: path = "", headers } = incoming;
     const passing = { method, path, headers };
     const status = options.refuse?.(passing);
@@ -83,16 +78,7 @@ export async function startGate(
       return options.alter?.(passing, body) ?? body;
     });
   });
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  const address = `127.0.0.1:${(server.address() as AddressInfo).port}`;
-  return {
-    address,
-    writes,
-    stop() {
-      server.closeAllConnections();
-      server.close();
-    },
-  };
+  return { ...server, writes };
 }
 
 function pass(
