@@ -107,6 +107,17 @@ program
     await tools(options);
   });
 
+program
+  .command("tunnel")
+  .description("Uptime Kuma on localhost, or a command with the private cluster's kubeconfig")
+  .argument("[command...]", "behind --, e.g. containment tunnel -- kubectl get pods")
+  .option("--port <number>", "of Uptime Kuma on this machine", "3001")
+  .option(...stageOption, "new")
+  .action(async (command, options) => {
+    const { tunnel } = await import("./commands/tunnel.ts");
+    await tunnel(command, options);
+  });
+
 try {
   await program.parseAsync();
 } catch (error) {
