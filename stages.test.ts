@@ -62,7 +62,9 @@ describe("a wrong setting is refused, naming its field", () => {
 
 describe("a stage with ids of the examples is not deployed", () => {
   test.each(["new", "existing"])("%s", (stage) => {
-    expect(() => assertDeployable(stage, settingsFor(stage))).toThrow(/cluster\.\w+.* is still /);
+    expect(() => assertDeployable(stage, settingsFor(stage))).toThrow(
+      /cluster\.(create|existing)\.\w+ is still /,
+    );
   });
 
   test("but the local one is, and one with ids of its own", () => {

@@ -82,7 +82,9 @@ const EXAMPLE = /^(vpc|subnet|sg|vpce|pl)-0{7}[01]$|:000000000000:/;
 /** Throws while a stage that is to be deployed still holds an id of the examples, and says which. */
 export function assertDeployable(stage: string, settings: StageSettings): void {
   if (stage === "local") return;
-  const examples = [...leaves(settings, "")].filter(([, value]) => EXAMPLE.test(value));
+  const { cluster } = settings;
+  const asWritten = { ...settings, cluster: { [cluster.kind]: cluster } };
+  const examples = [...leaves(asWritten, "")].filter(([, value]) => EXAMPLE.test(value));
   if (examples.length === 0) return;
   const fields = examples.map(([path, value]) => `  ${path} is still ${value}`).join("\n");
   throw new Error(`stages.ts, stage "${stage}" holds what the examples hold:\n${fields}`);
