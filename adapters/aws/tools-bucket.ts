@@ -7,6 +7,9 @@ import {
   type S3ClientConfig,
 } from "@aws-sdk/client-s3";
 
+/** What of the bucket the bastion may read. */
+export const TOOLS_PREFIX = "tools/";
+
 /** The bucket from which the bastion gets its tools. Checksums are SHA-256 in hex. */
 export interface ToolsBucket {
   /** Whether the object is there with these bytes, as S3 knows them. */

@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { readBastion } from "../../adapters/aws/deployment.ts";
 import { instanceCommands } from "../../adapters/aws/instance-commands.ts";
-import { toolsBucket } from "../../adapters/aws/tools-bucket.ts";
+import { TOOLS_PREFIX, toolsBucket } from "../../adapters/aws/tools-bucket.ts";
 import { interrupted, listenForInterruption } from "../../local/interruption.ts";
 import { cacheFolder } from "../../local/project.ts";
 import { settingsFor } from "../../stages.ts";
@@ -17,9 +17,6 @@ interface Options {
   readonly dryRun?: boolean;
 }
 
-/** What of the bucket the bastion may read. */
-const PREFIX = "tools/";
-
 /** `containment tools`: brings kubectl onto the bastion, which has no way to the internet. */
 export async function tools({ stage, from, dryRun }: Options): Promise<void> {
   const cluster = bastionOf(stage);
@@ -33,7 +30,7 @@ export async function tools({ stage, from, dryRun }: Options): Promise<void> {
   console.log(`kubectl ${version} for Linux on arm64, SHA-256 ${sha256}`);
   console.log(`  ${pinned ? "as the settings and the publisher say" : "as the publisher says"}`);
   const bucket = toolsBucket(bastion.toolsBucket, aws);
-  const key = `${PREFIX}kubectl/${version}/linux-arm64/kubectl`;
+  const key = `${TOOLS_PREFIX}kubectl/${version}/linux-arm64/kubectl`;
   const object = `s3://${bastion.toolsBucket}/${key}`;
   const there = await bucket.has(key, sha256);
   if (dryRun) {
