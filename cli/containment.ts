@@ -97,6 +97,18 @@ program
   });
 
 program
+  .command("manifests")
+  .description(
+    "print a workload of the demo cluster with its private images, for kubectl apply -f -",
+  )
+  .argument("<workload>", "uptime-kuma or honey-pod")
+  .option(...stageOption, "new")
+  .action(async (workload, options) => {
+    const { manifests } = await import("./commands/manifests.ts");
+    await manifests(workload, options);
+  });
+
+program
   .command("tools")
   .description("bring kubectl onto the bastion, through the stage's tools bucket")
   .option("--from <url>", "where Kubernetes' releases are published", "https://dl.k8s.io/release")
