@@ -54,7 +54,9 @@ export async function requirePrograms(
 
 function saysItsVersion({ command, version }: Program, env: NodeJS.ProcessEnv): Promise<boolean> {
   return new Promise((resolve) => {
-    const child = spawn(command, version, { env, stdio: "ignore", timeout: 30_000 });
+    // Not spawn's own time limit: that one keeps us waiting for a program that does not exist.
+    const signal = AbortSignal.timeout(30_000);
+    const child = spawn(command, version, { env, stdio: "ignore", signal });
     child.once("error", () => resolve(false));
     child.once("exit", (code) => resolve(code === 0));
   });

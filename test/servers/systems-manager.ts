@@ -25,15 +25,18 @@ export async function startSystemsManager(options: {
   readonly onlineAfter?: number;
   /** What the shell of the instance runs with. */
   readonly env?: NodeJS.ProcessEnv;
+  /** What runs a script, given as last argument. @default sh -c */
+  readonly shell?: readonly [string, ...string[]];
   /** Never ends, whatever the script. */
   readonly hangs?: boolean;
 }): Promise<SystemsManager> {
   const { instanceId, onlineAfter = 0, env = process.env, hangs = false } = options;
+  const [shell, ...flags] = options.shell ?? ["sh", "-c"];
   const invocations = new Map<string, object>();
   let asked = 0;
 
   async function runScript(script: string, id: string): Promise<void> {
-    const { code, out, err } = await endOfProgram("sh", ["-c", script], { env });
+    const { code, out, err } = await endOfProgram(shell, [...flags, script], { env });
     const status = code === 0 ? "Success" : "Failed";
     invocations.set(id, {
       ...{ Status: status, StatusDetails: status, ResponseCode: code },
