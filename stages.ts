@@ -74,8 +74,16 @@ export function settingsFor(stage: string): StageSettings {
   return parseStage(stage, written);
 }
 
+/** The stage's name begins the names of its roles and functions, which AWS limits to 64 characters. */
+const STAGE_NAME = /^[a-z][a-z0-9-]{0,23}$/;
+
 /** What `settingsFor` does with what is written for a stage. */
 export function parseStage(stage: string, written: unknown): StageSettings {
+  if (!STAGE_NAME.test(stage)) {
+    throw new Error(
+      `stages.ts, stage "${stage}": a name is at most 24 lower-case letters, digits and hyphens`,
+    );
+  }
   const parsed = Stage.safeParse(written);
   if (parsed.success) return parsed.data;
   throw new Error(`stages.ts, stage "${stage}":\n${z.prettifyError(parsed.error)}`);

@@ -2,6 +2,7 @@ import * as ec2 from "aws-cdk-lib/aws-ec2";
 import * as eks from "aws-cdk-lib/aws-eks";
 import type * as iam from "aws-cdk-lib/aws-iam";
 import { type StackContext, use } from "sst/constructs";
+import { type KubernetesGroup, READERS } from "../kubernetes/groups.ts";
 import type { StageSettings } from "../stage-settings.ts";
 import { settingsFor } from "../stages.ts";
 import { recordAdopted } from "./adopted.ts";
@@ -10,9 +11,6 @@ import { foundation } from "./foundation.ts";
 import { type Network, network } from "./network.ts";
 
 type Stack = StackContext["stack"];
-
-/** The Kubernetes groups that kubernetes/rbac.yaml gives rights to. */
-export type KubernetesGroup = "containment-readers" | "containment-responders";
 
 /**
  * The cluster that the stage contains in, new or adopted, and who is let into it: people as the
@@ -94,7 +92,7 @@ function admitPeople(stack: Stack, settings: StageSettings, made: NewCluster | n
       clusterName: settings.cluster.name,
       principalArn,
       type: "STANDARD",
-      kubernetesGroups: settings.viewers.includes(principalArn) ? ["containment-readers"] : [],
+      kubernetesGroups: settings.viewers.includes(principalArn) ? [READERS] : [],
       ...(administers && {
         accessPolicies: [
           {

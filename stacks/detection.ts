@@ -1,4 +1,5 @@
 import { Duration } from "aws-cdk-lib";
+import * as eks from "aws-cdk-lib/aws-eks";
 import * as events from "aws-cdk-lib/aws-events";
 import * as targets from "aws-cdk-lib/aws-events-targets";
 import * as iam from "aws-cdk-lib/aws-iam";
@@ -7,6 +8,8 @@ import * as sqs from "aws-cdk-lib/aws-sqs";
 import { type StackContext, use } from "sst/constructs";
 import { MANUAL_DETAIL_TYPES, MANUAL_SOURCE } from "../core/alert/manual.ts";
 import { accept, INLINE_IS_MEANT } from "./accepted-findings.ts";
+import { cluster } from "./cluster.ts";
+import type { NewCluster } from "./cluster-new.ts";
 import { playbook } from "./playbook.ts";
 
 /**
@@ -24,6 +27,9 @@ export function detection({ stack }: StackContext) {
     visibilityTimeout: Duration.seconds(30),
     deadLetterQueue: { queue: deadLetters, maxReceiveCount: 5 },
   });
+
+  const { own } = use(cluster);
+  if (own) admitFalcosidekick(stack, alerts, own);
 
   const pipeRole = new iam.Role(stack, "PipeRole", {
     assumedBy: new iam.ServicePrincipal("pipes.amazonaws.com"),
@@ -76,4 +82,27 @@ export function detection({ stack }: StackContext) {
 
   stack.addOutputs({ AlertQueue: alerts.queueUrl });
   return { alerts };
+}
+
+/** Where Falco's Helm chart puts Falcosidekick when it is called so. */
+const FALCOSIDEKICK = { namespace: "falco", serviceAccount: "falco-falcosidekick" };
+
+/** The right to send alerts, for the one service account that sends them. */
+function admitFalcosidekick(
+  stack: StackContext["stack"],
+  alerts: sqs.Queue,
+  { resource }: NewCluster,
+): void {
+  const role = new iam.Role(stack, "FalcosidekickRole", {
+    assumedBy: new iam.ServicePrincipal("pods.eks.amazonaws.com").withSessionTags(),
+  });
+  role.addToPolicy(
+    new iam.PolicyStatement({ actions: ["sqs:SendMessage"], resources: [alerts.queueArn] }),
+  );
+  accept(role, { "NIST.800.53.R5-IAMNoInlinePolicy": INLINE_IS_MEANT });
+  new eks.CfnPodIdentityAssociation(stack, "Falcosidekick", {
+    clusterName: resource.ref,
+    roleArn: role.roleArn,
+    ...FALCOSIDEKICK,
+  });
 }

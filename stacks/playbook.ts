@@ -6,10 +6,11 @@ import * as logs from "aws-cdk-lib/aws-logs";
 import * as sqs from "aws-cdk-lib/aws-sqs";
 import * as sfn from "aws-cdk-lib/aws-stepfunctions";
 import { Function as SstFunction, type StackContext, use } from "sst/constructs";
-import { STATES, type StateName } from "../functions/contract.ts";
+import { fileOf, STATES, type StateName } from "../functions/contract.ts";
+import { groupsOf, talksToCluster } from "../kubernetes/groups.ts";
 import { settingsFor } from "../stages.ts";
 import { accept, INLINE_IS_MEANT } from "./accepted-findings.ts";
-import { cluster, type KubernetesGroup } from "./cluster.ts";
+import { cluster } from "./cluster.ts";
 import { evidence } from "./evidence.ts";
 import { foundation } from "./foundation.ts";
 import { functionRole } from "./function-role.ts";
@@ -20,17 +21,6 @@ import { operations } from "./operations.ts";
 /** Seconds that a function may run: at least five less than its state waits, for a cold start. */
 const TIMEOUT_SECONDS: Partial<Record<StateName, number>> = { SnapshotNodeEbs: 140, RecordRun: 55 };
 const DEFAULT_TIMEOUT_SECONDS = 10;
-
-/** Which functions talk to the cluster, and as members of which groups. */
-const KUBERNETES_GROUPS: Partial<Record<StateName, readonly KubernetesGroup[]>> = {
-  // Authenticate checks the rights of the one that will use them, so it holds the same.
-  Authenticate: ["containment-readers", "containment-responders"],
-  SnapshotBefore: ["containment-readers"],
-  ApplyPolicy: ["containment-readers", "containment-responders"],
-  CompletePolicy: ["containment-readers", "containment-responders"],
-  SnapshotNodeEbs: ["containment-readers"],
-  SnapshotAfter: ["containment-readers"],
-};
 
 /**
  * How many of a function run at once. They share what the account has with everything else in it, so
@@ -85,6 +75,7 @@ export function playbook({ stack, app }: StackContext) {
     partition: stack.partition,
     account: stack.account,
     region: stack.region,
+    urlSuffix: stack.urlSuffix,
   };
   const functionFor = (state: StateName) => {
     const functionName = app.logicalPrefixedName(state);
@@ -126,8 +117,7 @@ export function playbook({ stack, app }: StackContext) {
       "NIST.800.53.R5-LambdaDLQ":
         "It is only invoked by the state machine, which waits for the answer and retries itself.",
     });
-    const groups = KUBERNETES_GROUPS[state];
-    if (groups) admit(role, groups);
+    if (talksToCluster(state)) admit(role, groupsOf(state));
     return fn;
   };
   const functions = STATES.map((state) => ({ state, fn: functionFor(state) }));
@@ -187,11 +177,6 @@ export function playbook({ stack, app }: StackContext) {
 /** Two stages of one account measure apart. */
 export function metricsNamespace({ name, stage }: StackContext["app"]): string {
   return `${name}/${stage}`;
-}
-
-/** `SnapshotNodeEbs` is in `snapshot-node-ebs.ts`. */
-function fileOf(state: StateName): string {
-  return state.replaceAll(/(?<!^)[A-Z]/g, (letter) => `-${letter}`).toLowerCase();
 }
 
 function productVersion(): string {

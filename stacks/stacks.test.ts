@@ -1,8 +1,11 @@
 import { beforeAll, describe, expect, test } from "vitest";
 import * as z from "zod";
+import { diagramOf } from "../docs/diagram.ts";
 import { STATES } from "../functions/contract.ts";
+import { CLUSTER_STATES, groupsOf } from "../kubernetes/groups.ts";
 import { STAGE_NAMES, settingsFor } from "../stages.ts";
 import { type Resource, type SynthesizedStage, synthesize } from "../test/synthesize.ts";
+import { statementsOf } from "./grants.ts";
 
 /*
  * What holds for every stage, whatever is added to the stacks. The example stages are `new`, a
@@ -177,6 +180,23 @@ describe.each(STAGE_NAMES)("stage %s", (stage) => {
       }
     });
 
+    test("may do what their states declare, and otherwise run, log and trace", () => {
+      const anywhere = { bucketArn: "", evidenceKeyArn: "", busArn: "", clusterArn: "" };
+      const names = { partition: "", account: "", region: "", urlSuffix: "" };
+      const running =
+        /^(xray:|logs:(CreateLogStream|PutLogEvents)$|ec2:\w+(NetworkInterface|PrivateIpAddresse|Subnet)s?$)/;
+      for (const state of STATES) {
+        const granted = allowed()
+          .filter(({ of }) => of.startsWith(`${state}Role`))
+          .flatMap(({ actions }) => actions.filter((action) => !running.test(action)));
+
+        const declared = statementsOf(state, { ...anywhere, ...names });
+        expect(new Set(granted), state).toEqual(
+          new Set(declared.flatMap(({ actions }) => actions)),
+        );
+      }
+    });
+
     test("may delete nothing but open-case markers", () => {
       const deleting = allowed().filter(({ actions }) =>
         actions.some((a) => /s3:.*Delete|Bypass|PutObjectRetention|LegalHold/.test(a)),
@@ -193,13 +213,12 @@ describe.each(STAGE_NAMES)("stage %s", (stage) => {
         .ofType("AWS::EKS::AccessEntry")
         .filter(([id]) => !/^(Person|Bastion)/.test(id));
 
-      expect(entries).toHaveLength(6);
+      expect(entries).toHaveLength(CLUSTER_STATES.length);
       for (const [id, { Properties }] of entries) {
         expect(Properties.Type, id).toBe("STANDARD");
         expect(Properties.AccessPolicies, id).toBeUndefined();
-        for (const group of z.array(z.string()).parse(Properties.KubernetesGroups)) {
-          expect(group).toMatch(/^containment-/);
-        }
+        const state = CLUSTER_STATES.find((each) => id.startsWith(each));
+        expect(Properties.KubernetesGroups, id).toEqual(state && groupsOf(state));
       }
     });
   });
@@ -299,6 +318,19 @@ describe.each(STAGE_NAMES)("stage %s", (stage) => {
         expect(Properties.TreatMissingData, id).toBe("notBreaching");
       }
     });
+  });
+
+  test.runIf(stage === "new")("are drawn in docs/architecture.md (npm run diagram)", async () => {
+    const page = `# Architecture
+
+What a stage with a cluster of its own deploys, drawn from its templates: an arrow leads from what
+uses something to what it uses. \`npm run diagram\` makes this page, and a test holds it to the stacks.
+
+\`\`\`mermaid
+${diagramOf(made.templates)}
+\`\`\`
+`;
+    await expect(page).toMatchFileSnapshot("../docs/architecture.md");
   });
 
   test.runIf(cluster.kind === "existing")(

@@ -25,6 +25,7 @@ const Resource = z.object({
     })
     .default({}),
 });
+const Resources = z.object({ Resources: z.record(z.string(), Resource) });
 export type Resource = z.infer<typeof Resource>;
 
 export interface Finding {
@@ -34,8 +35,8 @@ export interface Finding {
 }
 
 export interface SynthesizedStage {
-  /** Names of the stacks without stage and app. */
-  readonly stacks: readonly string[];
+  /** Template by the name of its stack, without stage and app. */
+  readonly templates: ReadonlyMap<string, unknown>;
   /** What cdk-nag and the CDK itself object to. */
   readonly objections: readonly string[];
   /** Findings of cdk-nag that are accepted, with the reason. */
@@ -58,12 +59,17 @@ export async function synthesize(stage: string): Promise<SynthesizedStage> {
   await app.finish();
   const assembly = app.synth();
   const stacks = app.node.children.filter((each): each is Stack => "stackName" in each);
-  const resources = stacks.flatMap((stack) => {
-    const { Resources = {} } = Template.fromStack(stack).toJSON();
-    return Object.entries(z.record(z.string(), Resource).parse(Resources));
-  });
+  const templates = new Map(
+    stacks.map((stack) => {
+      const template: unknown = Template.fromStack(stack).toJSON();
+      return [stack.stackName.slice(`${stage}-${name}-`.length), template] as const;
+    }),
+  );
+  const resources = [...templates.values()].flatMap((template) =>
+    Object.entries(Resources.parse(template).Resources),
+  );
   return {
-    stacks: stacks.map(({ stackName }) => stackName.slice(`${stage}-${name}-`.length)),
+    templates,
     objections: stacks.flatMap(({ stackName }) =>
       assembly
         .getStackByName(stackName)

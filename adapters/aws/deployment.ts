@@ -11,6 +11,9 @@ export interface Deployment {
   readonly busName: string;
   readonly alertQueueUrl: string;
   readonly deadLetterQueueUrl: string;
+  readonly topicArn: string;
+  /** Name of the SSM parameter. */
+  readonly killSwitch: string;
 }
 
 /** The way in for people, of a stage with a cluster of its own. */
@@ -32,6 +35,8 @@ export async function readDeployment(
     busName: await output("playbook", "Bus"),
     alertQueueUrl: await output("detection", "AlertQueue"),
     deadLetterQueueUrl: await output("playbook", "DeadLetterQueue"),
+    topicArn: await output("operations", "Notifications"),
+    killSwitch: await output("operations", "KillSwitch"),
   };
 }
 

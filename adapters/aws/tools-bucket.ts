@@ -1,5 +1,4 @@
-import { createReadStream } from "node:fs";
-import { stat } from "node:fs/promises";
+import { readFile } from "node:fs/promises";
 import {
   HeadObjectCommand,
   PutObjectCommand,
@@ -37,8 +36,7 @@ export function toolsBucket(Bucket: string, config: S3ClientConfig): ToolsBucket
         new PutObjectCommand({
           Bucket,
           Key,
-          Body: createReadStream(file),
-          ContentLength: (await stat(file)).size,
+          Body: await readFile(file), // whole, so that the SDK can send it again
           ChecksumSHA256: base64(sha256),
         }),
       );
