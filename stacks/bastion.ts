@@ -59,7 +59,7 @@ export function bastion({ stack }: StackContext) {
     "NIST.800.53.R5-IAMNoInlinePolicy": INLINE_IS_MEANT,
   });
 
-  const instance = new ec2.CfnInstance(stack, "Instance", {
+  const instance = new ec2.CfnInstance(stack, "BastionHost", {
     imageId: ec2.MachineImage.latestAmazonLinux2023({
       cpuType: ec2.AmazonLinuxCpuType.ARM_64,
     }).getImage(stack).imageId,

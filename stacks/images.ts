@@ -13,7 +13,7 @@ export function images({ stack, app }: StackContext) {
   const names = cluster.kind === "create" ? Object.keys(cluster.images) : [];
   const prefix = `${app.stage}-${app.name}`.toLowerCase(); // ECR knows no capital letters
   for (const name of names) {
-    new ecr.Repository(stack, `Repository-${name}`, {
+    new ecr.Repository(stack, name, {
       repositoryName: `${prefix}/${name}`,
       imageTagMutability: ecr.TagMutability.IMMUTABLE,
       imageScanOnPush: true,
