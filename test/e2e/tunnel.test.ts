@@ -1,14 +1,9 @@
-/**
- * The way of a person into the private cluster: the real kubectl, tokens of the real AWS CLI, the
- * real API server, and the kubelet's own code for port forwards. Only AWS's side of a session is
- * left out (`test/servers/aws-cli.ts`).
- */
+/** The way of a person into the private cluster, from a machine as `operator-machine.ts` makes it. */
 import { type ChildProcessByStdio, spawn } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
-import { chmod, mkdtemp, rm, symlink, writeFile } from "node:fs/promises";
+import { writeFile } from "node:fs/promises";
 import { createServer } from "node:net";
-import { tmpdir } from "node:os";
-import { delimiter, dirname, join } from "node:path";
+import { dirname, join } from "node:path";
 import { createInterface } from "node:readline";
 import type { Readable } from "node:stream";
 import { afterAll, beforeAll, expect, onTestFinished, test } from "vitest";
@@ -17,33 +12,23 @@ import { eksClusters } from "../../adapters/aws/eks-clusters.ts";
 import { copiesOf } from "../../cli/images.ts";
 import { openTunnel } from "../../cli/tunnel/tunnel.ts";
 import { manifestsOf, WORKLOADS } from "../../cli/workloads.ts";
-import { emulatorPython } from "../../local/aws.ts";
-import { childEnvironment } from "../../local/environment.ts";
-import { goProgram, KUBECTL, KUBELET } from "../../local/go-program.ts";
-import { type Leashed, startLeashed } from "../../local/leash.ts";
 import { freePorts } from "../../local/ports.ts";
-import { checkPrerequisites, findGoToolchain } from "../../local/prerequisites.ts";
 import { waitFor } from "../../local/wait.ts";
 import { type Ended, endOfProgram } from "../programs.ts";
-import { type LoopbackServer, serve } from "../servers/loopback.ts";
 import { aws, core, rbac, stage } from "./harness.ts";
+import { type OperatorMachine, startOperatorMachine } from "./operator-machine.ts";
 
 const root = join(import.meta.dirname, "../..");
-const nodeName = "tunnel-test-node";
 /** What AmazonEKSClusterAdminPolicy gives on EKS; the emulated EKS only records it. */
 const administrator = "tunnel-test-administrator";
 
+let machine: OperatorMachine;
 let folder: string;
 let environment: Record<string, string>;
-let kuma: LoopbackServer;
-let kubelet: Leashed;
-let kubeletPort: number;
 
 beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), "tunnel-test-"));
-  kuma = await serve((_, response) => response.writeHead(302, { location: "/setup" }).end());
-  await installPrograms();
-  await createNode();
+  machine = await startOperatorMachine();
+  ({ folder, environment } = machine);
   await rbac.createClusterRoleBinding({
     body: {
       metadata: { name: administrator },
@@ -62,56 +47,8 @@ beforeAll(async () => {
 afterAll(async () => {
   await rbac.deleteClusterRoleBinding({ name: administrator });
   for (const name of WORKLOADS) await core.deleteNamespace({ name });
-  await core.deleteNode({ name: nodeName });
-  await kubelet.stop();
-  kuma.stop();
-  await rm(folder, { recursive: true });
+  await machine.stop();
 });
-
-/** kubectl, the kubelet, and what stands for AWS's side, first on the PATH of a person. */
-async function installPrograms(): Promise<void> {
-  const go = await findGoToolchain();
-  if (!go) throw new Error("these tests build kubectl with Go 1.25 or newer, and there is none");
-  const { python } = await checkPrerequisites();
-  environment = {
-    ...childEnvironment(),
-    ...stage.environment,
-    AWS_SESSIONS: join(folder, "sessions"),
-    REAL_AWS: join(dirname(await emulatorPython(python, console.error)), "aws"),
-  };
-  environment.PATH = [folder, environment.PATH].join(delimiter);
-  await symlink(await goProgram(KUBECTL, go, console.error), join(folder, "kubectl"));
-  const awsCli = join(root, "test/servers/aws-cli.ts");
-  await program("aws", `exec ${process.execPath} ${awsCli} "$@"`);
-  await program("session-manager-plugin", "echo 1.2.707.0");
-  const binary = await goProgram(KUBELET, go, console.error);
-  kubeletPort = await new Promise((resolve) => {
-    kubelet = startLeashed(binary, [kuma.address], {
-      env: {},
-      logFile: join(folder, "kubelet.log"),
-      onLine: (line) => resolve(Number(line)),
-    });
-  });
-}
-
-async function program(name: string, script: string): Promise<void> {
-  await writeFile(join(folder, name), `#!/bin/sh\n${script}\n`);
-  await chmod(join(folder, name), 0o755);
-}
-
-/** A node whose kubelet answers; only a pod that is put there comes to it. */
-async function createNode(): Promise<void> {
-  await core.createNode({
-    body: {
-      metadata: { name: nodeName },
-      spec: { taints: [{ key: "tunnel-test", effect: "NoSchedule" }] },
-      status: {
-        addresses: [{ type: "InternalIP", address: "127.0.0.1" }],
-        daemonEndpoints: { kubeletEndpoint: { Port: kubeletPort } },
-      },
-    },
-  });
-}
 
 const command = (...rest: string[]) => [
   join(root, "cli/containment.ts"),
@@ -180,7 +117,7 @@ test("a session that breaks ends the command, and says so", async () => {
 
 test("a server that is not the cluster's is not spoken to", async () => {
   const { certificateAuthority } = await eksClusters(aws).describe(stage.clusterName);
-  const endpoint = `https://127.0.0.1:${kubeletPort}`; // it has a certificate of its own
+  const endpoint = `https://127.0.0.1:${machine.kubeletPort}`; // it has a certificate of its own
 
   const opened = openTunnel({
     cluster: { name: stage.clusterName, region: aws.region, endpoint, certificateAuthority },
@@ -335,7 +272,7 @@ async function runUptimeKuma(): Promise<void> {
   if (spec?.nodeName) return;
   await core.createNamespacedPodBinding({
     ...{ name, namespace: "uptime-kuma" },
-    body: { metadata: { name }, target: { kind: "Node", name: nodeName } },
+    body: { metadata: { name }, target: { kind: "Node", name: machine.nodeName } },
   });
   await waitFor({ what: "Uptime Kuma to run", limitMs: 30_000 }, async () => {
     const pod = await core.readNamespacedPod({ name, namespace: "uptime-kuma" });
