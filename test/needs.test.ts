@@ -194,10 +194,12 @@ async function open(target: Target): Promise<void> {
   await openCase({ ...opening, execution: another }, onOpen);
   const { event: _, ...run } = opening;
   const announce = { containmentCompleted: async () => {} };
+  // Two runs of one case: the second is chained to the first.
   for (const mode of MODES) {
     await recordRun(
       {
-        ...{ ...run, ...opened, mode, verdict: "ignored", reasons: [], quarantinedAt: null },
+        ...{ ...run, mode, verdict: "ignored", reasons: [], quarantinedAt: null },
+        ...{ case: { ...opened.case, runId: `${opened.case.runId}-${mode}` }, artefacts: [] },
         missing: [],
       },
       {

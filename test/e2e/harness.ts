@@ -13,6 +13,7 @@ import { inject } from "vitest";
 import { evidenceBucket } from "../../adapters/aws/evidence-bucket.ts";
 import { type ExecutionReport, executions as executionsOf } from "../../adapters/aws/executions.ts";
 import { bucketRunFolder } from "../../adapters/run-folder.ts";
+import type { Writer } from "../../core/evidence/custody.ts";
 import { runPrefix } from "../../core/evidence/keys.ts";
 import type { RunResult } from "../../core/evidence/record-run.ts";
 import { type Verification, verifyRun } from "../../core/evidence/verify.ts";
@@ -30,7 +31,12 @@ export const networking = kubeconfig.makeApiClient(NetworkingV1Api);
 export const rbac = kubeconfig.makeApiClient(RbacAuthorizationV1Api);
 
 export const executions = executionsOf(deployment.stateMachineArn, aws);
-export const store = evidenceBucket(deployment.evidenceBucket, aws);
+/** As the tests write, where they do. */
+export const writer = (): Writer => ({
+  ...{ execution: "none: a test", state: "none", productVersion: "none" },
+  capturedAt: new Date().toISOString(),
+});
+export const store = evidenceBucket(deployment.evidenceBucket, aws, writer);
 export const s3 = new S3Client(aws);
 export const sqs = new SQSClient(aws);
 const events = new EventBridgeClient(aws);
