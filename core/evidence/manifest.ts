@@ -104,3 +104,23 @@ export type RunRecord = Readonly<z.infer<typeof RunRecord>>;
 export function sha256(bytes: Uint8Array | string): string {
   return createHash("sha256").update(bytes).digest("hex");
 }
+
+/** The manifest, or what is wrong with it. */
+export function parseManifest(bytes: Uint8Array): Manifest | string {
+  try {
+    const document: unknown = JSON.parse(Buffer.from(bytes).toString("utf8"));
+    const parsed = Manifest.safeParse(document);
+    if (parsed.success) return parsed.data;
+    const { schema, productVersion } = Object(document);
+    if (/^eks-containment\/manifest\/\d+$/.test(schema) && schema !== MANIFEST_SCHEMA) {
+      return (
+        `is of ${schema}, this version of the product reads only ${MANIFEST_SCHEMA}: ` +
+        `verify it with the version that sealed it (${productVersion})`
+      );
+    }
+    const issue = parsed.error.issues[0];
+    return `is not a manifest: ${issue?.path.join(".")}: ${issue?.message}`;
+  } catch (error) {
+    return `is not JSON: ${error instanceof Error ? error.message : String(error)}`;
+  }
+}

@@ -1,5 +1,7 @@
 /** What every end-to-end test needs: the shared stage, a shop of its own, ways in and ways to look. */
+import { execFile } from "node:child_process";
 import { randomUUID } from "node:crypto";
+import { join } from "node:path";
 import { EventBridgeClient, PutEventsCommand } from "@aws-sdk/client-eventbridge";
 import { S3Client } from "@aws-sdk/client-s3";
 import { SQSClient } from "@aws-sdk/client-sqs";
@@ -121,4 +123,22 @@ export async function stateNames(executionArn: string): Promise<readonly string[
 export async function policyNames(namespace: string): Promise<readonly string[]> {
   const { items } = await networking.listNamespacedNetworkPolicy({ namespace });
   return items.map(({ metadata }) => metadata?.name ?? "").toSorted();
+}
+
+interface Ended {
+  readonly code: number;
+  readonly out: string;
+  readonly err: string;
+}
+
+/** `containment …` as a person runs it, against the shared stage. */
+export function containment(...args: string[]): Promise<Ended> {
+  const root = join(import.meta.dirname, "../..");
+  const env = { ...process.env, ...stage.environment };
+  return new Promise((resolve) => {
+    const command = [join(root, "cli/containment.ts"), ...args];
+    execFile(process.execPath, command, { cwd: root, env }, (error, out, err) => {
+      resolve({ code: typeof error?.code === "number" ? error.code : 0, out, err });
+    });
+  });
 }
