@@ -10,25 +10,26 @@ export type ArtefactName =
   | "alert.json"
   | "authentication.json"
   | "before.json"
-  | `before-pods-${number}.json`
   | "plan.json"
   | "policy.json"
   | "completion.json"
   | "node.json"
   | "volumes.json"
   | "after.json"
-  | `after-pods-${number}.json`
   | "containment.json"
   | "audit.json"
   | "manifest.json"
+  | PodPageName
   | ConflictName;
+
+export type PodPageName = `before-pods-${number}.json` | `after-pods-${number}.json`;
 
 /** What a state would have written over one of the others; the last part is of its SHA-256. */
 export type ConflictName = `conflict-${string}.json`;
 
 /** What a state declares that it writes or reads; `*` stands for any text. */
 export type KeyPattern =
-  | `runs/*/${Exclude<ArtefactName, `${string}-${number}.json` | ConflictName>}`
+  | `runs/*/${Exclude<ArtefactName, PodPageName | ConflictName>}`
   | `runs/*/${"before" | "after"}-pods-*.json`
   | "runs/*"
   | "cases/*/runs/*"

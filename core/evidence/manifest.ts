@@ -24,7 +24,7 @@ const Entry = z.strictObject({
   lock: ObjectLock.nullable().describe("What S3 said of its lock; null when nothing keeps it"),
 });
 
-const Missing = z.strictObject({
+export const Missing = z.strictObject({
   state: z.string().describe("State that could not take its evidence"),
   error: z.string().describe("Name of the error that it met"),
   cause: z.string().describe("What the error said, cut to 500 characters"),

@@ -22,6 +22,7 @@ import {
   type RunRecord,
   type Warning,
 } from "./manifest.ts";
+import type { Result } from "./schemas/result.ts";
 import type { Artefact, InspectedArtefact, Stored } from "./store.ts";
 
 /**
@@ -122,7 +123,7 @@ export async function recordRun(
 type Store = StoreFor<typeof RECORD_RUN_NEEDS>;
 
 async function write(key: string, document: RunResult, store: Store): Promise<Artefact> {
-  return (await store.putOnce(key, document)).artefact;
+  return (await store.putOnce(key, document satisfies Result)).artefact;
 }
 
 async function seal(

@@ -20,6 +20,7 @@ import { Manifest, type RunRecord } from "../../core/evidence/manifest.ts";
 import { type RunResult, recordRun } from "../../core/evidence/record-run.ts";
 import { listVersions } from "../../core/evidence/run-folder.ts";
 import { toBytes } from "../../core/evidence/store.ts";
+import { unpublished } from "../memory/published.ts";
 import {
   artefactsOf,
   aws,
@@ -140,6 +141,18 @@ describe("a run of the playbook", () => {
       ...{ "volumes.json": "SnapshotNodeEbs", "containment.json": "RecordRun" },
     });
     expect({ missing, warnings, previous }).toEqual({ missing: [], warnings: [], previous: null });
+  });
+
+  test("leaves nothing that is not as its published schema says", async () => {
+    const { id, runId } = result.case;
+    const inspected = await Promise.all([
+      store.inspect(runPrefix(runId)),
+      store.inspect(`cases/${id}/`),
+    ]);
+    for (const { key } of inspected.flat()) {
+      expect(unpublished(key, Buffer.from(await bytesAt(key)).toString())).toBeNull();
+    }
+    expect(inspected.flat()).toHaveLength(13);
   });
 
   test("is recorded with its case, the manifest's lock confirmed", async () => {
