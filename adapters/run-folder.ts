@@ -1,10 +1,13 @@
 import { readdir, readFile } from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";
 import {
+  type DeleteMarkerEntry,
   GetObjectCommand,
   GetObjectRetentionCommand,
   HeadObjectCommand,
   ListObjectVersionsCommand,
+  type ListObjectVersionsCommandInput,
+  type ListObjectVersionsCommandOutput,
   type ObjectVersion,
   S3Client,
   type S3ClientConfig,
@@ -74,13 +77,20 @@ export function bucketRunFolder(url: string, config: S3ClientConfig): RunFolder 
 
   /** Every key under a prefix, with what the bucket knows of it. */
   async function stored(under: string) {
-    const {
-      Versions = [],
-      DeleteMarkers = [],
-      IsTruncated,
-    } = await s3.send(new ListObjectVersionsCommand({ Bucket: bucket, Prefix: under }));
-    // A run has about ten objects, and a hundred pods of a namespace make one more.
-    if (IsTruncated) throw new Error(`s3://${bucket}/${under} holds over a thousand versions`);
+    const Versions: ObjectVersion[] = [];
+    const DeleteMarkers: DeleteMarkerEntry[] = [];
+    for (
+      let more: ListObjectVersionsCommandInput | null = { Bucket: bucket, Prefix: under };
+      more;
+    ) {
+      const page: ListObjectVersionsCommandOutput = await s3.send(
+        new ListObjectVersionsCommand(more),
+      );
+      Versions.push(...(page.Versions ?? []));
+      DeleteMarkers.push(...(page.DeleteMarkers ?? []));
+      const { IsTruncated, NextKeyMarker: KeyMarker, NextVersionIdMarker: VersionIdMarker } = page;
+      more = IsTruncated ? { Bucket: bucket, Prefix: under, KeyMarker, VersionIdMarker } : null;
+    }
     const byKey = Map.groupBy([...Versions, ...DeleteMarkers], ({ Key = "" }) => Key);
     return Promise.all(
       [...byKey].map(async ([key, all]) => {
