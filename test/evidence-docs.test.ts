@@ -15,6 +15,10 @@ describe("what `npm run schemas` writes is what the schemas say", () => {
     expect(readFileSync(join(docs, "evidence.md"), "utf8")).toBe(evidencePage());
   });
 
+  test("with a meaning for each field", () => {
+    expect(evidencePage()).not.toMatch(/\|\s*\|$/m);
+  });
+
   test("docs/schemas/", () => {
     const files = readdirSync(join(docs, "schemas")).map(
       (name) => [name, readFileSync(join(docs, "schemas", name), "utf8")] as const,

@@ -10,10 +10,16 @@ import type { Artefact } from "./store.ts";
 export const Conflict = z.strictObject({
   conflictsWith: z.string().describe("Name of the artefact that was there already, and stands"),
   kept: z
-    .strictObject({ sha256: z.string(), versionId: z.string() })
+    .strictObject({
+      sha256: z.string().describe("SHA-256 of its bytes"),
+      versionId: z.string().describe("S3's version of it"),
+    })
     .describe("The version that stands"),
   refused: z
-    .strictObject({ sha256: z.string(), document: z.unknown() })
+    .strictObject({
+      sha256: z.string().describe("SHA-256 of its bytes"),
+      document: z.unknown().describe("The document, of the same schema"),
+    })
     .describe("What was not written in its place"),
 });
 export type Conflict = Readonly<z.infer<typeof Conflict>>;

@@ -16,8 +16,10 @@ export type Writer = Readonly<z.infer<typeof Writer>>;
 
 /** What S3 answers when it is asked what keeps a version. */
 export const ObjectLock = z.object({
-  mode: z.enum(["GOVERNANCE", "COMPLIANCE"]),
-  retainUntil: z.string().describe("RFC 3339 in UTC"),
+  mode: z
+    .enum(["GOVERNANCE", "COMPLIANCE"])
+    .describe("Of governance a permitted role may free it, of compliance nobody"),
+  retainUntil: z.string().describe("Until when, RFC 3339 in UTC"),
 });
 export type ObjectLock = Readonly<z.infer<typeof ObjectLock>>;
 

@@ -38,25 +38,29 @@ export const WARNINGS = {
 export type WarningCode = keyof typeof WARNINGS;
 
 const Warning = z.strictObject({
-  code: z.enum(Object.keys(WARNINGS) as [WarningCode, ...WarningCode[]]),
+  code: z.enum(Object.keys(WARNINGS) as [WarningCode, ...WarningCode[]]).describe("What is odd"),
   artefact: z.string().describe("Name of the artefact that it is about"),
-  message: z.string(),
+  message: z.string().describe("The code in words"),
 });
 
 /** The manifest of the case's previous run. */
 const Previous = z.strictObject({
-  runId: z.string(),
-  key: z.string(),
-  sha256: Sha256,
-  versionId: z.string(),
+  runId: z.string().describe("Its run"),
+  key: z.string().describe("Its key in the bucket"),
+  sha256: Sha256.describe("SHA-256 of its bytes"),
+  versionId: z.string().describe("S3's version of it"),
 });
 
 export const Manifest = z.strictObject({
-  schema: z.literal(MANIFEST_SCHEMA),
-  runId: z.string(),
-  caseId: z.string(),
+  schema: z.literal(MANIFEST_SCHEMA).describe("Name and version of this shape"),
+  runId: z.string().describe("Id of the run"),
+  caseId: z.string().describe("Id of its case"),
   execution: z
-    .strictObject({ arn: z.string(), name: z.string(), startedAt: z.string() })
+    .strictObject({
+      arn: z.string().describe("Its ARN"),
+      name: z.string().describe("Its name"),
+      startedAt: z.string().describe("When it began, RFC 3339 in UTC"),
+    })
     .describe("Execution of the state machine that was the run"),
   productVersion: z.string().describe("Version of the product that sealed it"),
   sealedAt: time("When it was sealed, by the sealing function's clock"),
@@ -86,15 +90,15 @@ export type PreviousRun = Readonly<z.infer<typeof Previous>>;
  * the place of the sealed one is not the one recorded.
  */
 export const RunRecord = z.strictObject({
-  caseId: z.string(),
-  runId: z.string(),
+  caseId: z.string().describe("Id of the case"),
+  runId: z.string().describe("Id of the run"),
   manifest: z
     .strictObject({
-      key: z.string(),
-      sha256: Sha256,
-      size: z.number().int().nonnegative(),
-      versionId: z.string(),
-      lock: ObjectLock.nullable(),
+      key: z.string().describe("Its key in the bucket"),
+      sha256: Sha256.describe("SHA-256 of its bytes"),
+      size: z.number().int().nonnegative().describe("Bytes"),
+      versionId: z.string().describe("S3's version of it"),
+      lock: ObjectLock.nullable().describe("What S3 said of its lock; null when nothing keeps it"),
     })
     .describe("The manifest as it was sealed, and what S3 said of its lock"),
 });

@@ -24,8 +24,8 @@ const StoredFile = z.strictObject({
   versionId: z.string().nullable().describe("Of the newest version; null when it was deleted"),
   versions: z.number().int().describe("How often it was written or deleted; evidence: once"),
   storedAt: z.string().describe("When S3 received it"),
-  writer: Writer.nullable(),
-  lock: ObjectLock.nullable(),
+  writer: Writer.nullable().describe("Null when the product did not write it"),
+  lock: ObjectLock.nullable().describe("Null when nothing keeps it"),
 });
 /** What the store tells of a file besides its bytes. */
 export type StoredFile = Readonly<z.infer<typeof StoredFile>>;
@@ -37,9 +37,9 @@ export interface RunFile {
 }
 
 const KeptRecord = z.strictObject({
-  key: z.string(),
-  storedAt: z.string(),
-  versions: z.number().int(),
+  key: z.string().describe("Its key in the bucket"),
+  storedAt: z.string().describe("When S3 received it"),
+  versions: z.number().int().describe("How often it was written or deleted"),
   record: RunRecord.nullable().describe("Null when it is not what a run writes"),
 });
 export type KeptRecord = Readonly<z.infer<typeof KeptRecord>>;
@@ -50,10 +50,18 @@ export type KeptRecord = Readonly<z.infer<typeof KeptRecord>>;
  * way it came by: whoever can change it can change the copy too.
  */
 export const VersionsListing = z.strictObject({
-  schema: z.literal("eks-containment/versions/1"),
-  runId: z.string(),
+  schema: z.literal("eks-containment/versions/1").describe("Name and version of this shape"),
+  runId: z.string().describe("The run that it is of"),
   listedAt: z.string().describe("RFC 3339 in UTC"),
-  files: z.array(z.strictObject({ name: z.string(), stored: StoredFile })).readonly(),
+  files: z
+    .array(
+      z.strictObject({
+        name: z.string().describe("Name inside the run's folder"),
+        stored: StoredFile.describe("What the bucket knows of it"),
+      }),
+    )
+    .readonly()
+    .describe("Every object of the run"),
   records: z.array(KeptRecord).readonly().describe("What the case keeps of its runs"),
 });
 export type VersionsListing = Readonly<z.infer<typeof VersionsListing>>;

@@ -27,7 +27,7 @@ export const OpenMarker = z.strictObject({ case: CaseRef, execution: Execution, 
 export type OpenMarker = z.infer<typeof OpenMarker>;
 
 export const Ignored = z.strictObject({
-  outcome: z.literal("ignored"),
+  outcome: z.literal("ignored").describe("Nothing was done"),
   reason: z.string().describe("Why nothing was done"),
   alert: Alert.nullable().describe("Null when none could be read from the event"),
   execution: Execution,

@@ -43,54 +43,75 @@ export const Policies = z
   .describe("Every policy that can concern the target's namespace, by kind");
 
 export const CaseRef = z
-  .strictObject({ id: z.string(), runId: z.string() })
+  .strictObject({
+    id: z.string().describe("Id of the case"),
+    runId: z.string().describe("Id of the run: its folder under runs/"),
+  })
   .describe("The case, and its run");
 
 export const Execution = z
-  .strictObject({ arn: z.string(), name: z.string(), startedAt: Time })
+  .strictObject({
+    arn: z.string().describe("Its ARN"),
+    name: z.string().describe("Its name"),
+    startedAt: time("When it began"),
+  })
   .describe("Execution of the state machine that acted");
 
 export const Mode = z.enum(MODES).describe("`audit` makes the plan and changes nothing");
 
 export const Alert = z
   .strictObject({
-    source: z.enum(["falco", "guardduty", "manual"]),
+    source: z.enum(["falco", "guardduty", "manual"]).describe("What raised it"),
     id: z.string().describe("The source's own identifier"),
-    rule: z.string(),
-    severity: z.enum(SEVERITIES),
+    rule: z.string().describe("The rule, the type of finding, or the request by hand"),
+    severity: z.enum(SEVERITIES).describe("Normalised, most severe first"),
     detectedAt: time("When the sensor saw it, by the sensor's clock"),
   })
   .describe("The detection, normalised");
 
-const named = { cluster: z.string(), namespace: z.string(), name: z.string() };
+const named = {
+  cluster: z.string().describe("Name of the EKS cluster"),
+  namespace: z.string().describe("Its namespace"),
+  name: z.string().describe("Its name; of a namespace the namespace again"),
+};
+const podKind = z.literal("pod").describe("A pod, or a namespace with all in it");
+const namespaceKind = z.literal("namespace");
 export const Target = z
   .discriminatedUnion("kind", [
     z.strictObject({
-      kind: z.literal("pod"),
+      kind: podKind,
       ...named,
       uid: z.string().nullable().describe("Null when the alert did not know it"),
       containerId: z.string().nullable().describe("Null when the alert did not know it"),
     }),
-    z.strictObject({ kind: z.literal("namespace"), ...named, uid: z.string().nullable() }),
+    z.strictObject({ kind: namespaceKind, ...named, uid: z.string().nullable() }),
   ])
   .describe("What the alert named");
 
 export const ProvenTarget = z
   .discriminatedUnion("kind", [
     z.strictObject({
-      kind: z.literal("pod"),
-      ...{ namespace: z.string(), name: z.string(), uid: z.string() },
+      kind: podKind,
+      namespace: z.string().describe("Its namespace"),
+      name: z.string().describe("Its name"),
+      uid: z.string().describe("Its UID"),
     }),
-    z.strictObject({ kind: z.literal("namespace"), namespace: z.string(), uid: z.string() }),
+    z.strictObject({
+      kind: namespaceKind,
+      namespace: z.string().describe("Its name"),
+      uid: z.string().describe("Its UID"),
+    }),
   ])
   .describe("The object that was found in the cluster to be the one of the alert");
 
 export const Network = z
   .strictObject({
     cni: z.enum(CNIS).nullable().describe("Null: none that the product knows"),
-    enforcing: z.enum(["on", "off", "unknown"]),
+    enforcing: z
+      .enum(["on", "off", "unknown"])
+      .describe("Whether it enforces; `unknown` is never taken for `on`"),
     mode: z.enum(["standard", "strict", "unknown"]).nullable().describe("Of the AWS VPC CNI"),
-    ipFamily: z.enum(["ipv4", "ipv6"]),
+    ipFamily: z.enum(["ipv4", "ipv6"]).describe("Of the addresses of pods"),
     policyKinds: list(z.enum(Object.keys(POLICY_KINDS) as PolicyKind[])).describe(
       "Kinds of policy that the API server serves",
     ),
@@ -100,25 +121,25 @@ export const Network = z
 
 export const ArtefactRef = z
   .strictObject({
-    key: z.string(),
-    sha256: z.string(),
+    key: z.string().describe("Its key in the bucket"),
+    sha256: z.string().describe("SHA-256 of its bytes"),
     size: z.number().describe("Bytes"),
-    versionId: z.string(),
+    versionId: z.string().describe("S3's version of it"),
   })
   .describe("Another object of evidence");
 
 export const CarriedOut = z.strictObject({
-  action: z.enum(["patch", "create", "delete"]),
-  kind: z.string(),
-  namespace: z.string().nullable(),
-  name: z.string(),
-  uid: z.string().nullable(),
+  action: z.enum(["patch", "create", "delete"]).describe("What was done"),
+  kind: z.string().describe("Kind of the object"),
+  namespace: z.string().nullable().describe("Null for kinds that lie in none"),
+  name: z.string().describe("Its name"),
+  uid: z.string().nullable().describe("Its UID; null when it was not there"),
   outcome: z.enum(["done", "absent"]).describe("`absent`: it was gone, nothing was written"),
 });
 
 export const Reason = z.strictObject({
   code: z.string().describe("A code of docs/verdicts.md"),
-  message: z.string(),
+  message: z.string().describe("The code in words, with names"),
   policies: names("Policies that it is about").optional(),
   pods: names("Pods that it is about").optional(),
 });

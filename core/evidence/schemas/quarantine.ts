@@ -15,20 +15,24 @@ import {
 } from "./pieces.ts";
 
 const ObjectRef = z.strictObject({
-  apiVersion: z.string(),
-  kind: z.string(),
-  namespace: z.string().nullable(),
-  name: z.string(),
+  apiVersion: z.string().describe("Its API group and version"),
+  kind: z.string().describe("Its kind"),
+  namespace: z.string().nullable().describe("Null for kinds that lie in none"),
+  name: z.string().describe("Its name"),
   uid: z.string().describe("The object with this UID, and no other of its name"),
 });
 const patch = z
   .custom<JsonPatch>((value) => Array.isArray(value))
   .meta({ type: "array", description: "JSON Patch (RFC 6902), as it is sent" });
-const patchOf = z.strictObject({ action: z.literal("patch"), object: ObjectRef, patch });
+const patchOf = z.strictObject({
+  action: z.literal("patch").describe("What is done"),
+  object: ObjectRef.describe("The object that it is done to"),
+  patch,
+});
 const denial = kubernetesObject<Denial>("a policy of the case's own");
 
 const Step = z.strictObject({
-  why: z.string(),
+  why: z.string().describe("What it is for"),
   write: z
     .discriminatedUnion("action", [
       patchOf,
@@ -41,15 +45,20 @@ const Step = z.strictObject({
       patchOf,
       z.strictObject({
         action: z.literal("delete"),
-        ...{ kind: z.string(), namespace: z.string().nullable(), name: z.string() },
+        kind: z.string().describe("Its kind"),
+        namespace: z.string().nullable().describe("Null for kinds that lie in none"),
+        name: z.string().describe("Its name"),
       }),
-      z.strictObject({ action: z.literal("none"), why: z.string() }),
+      z.strictObject({
+        action: z.literal("none"),
+        why: z.string().describe("Why there is nothing to undo"),
+      }),
     ])
     .describe("How it is undone"),
 });
 
 export const Plan = z.strictObject({
-  caseId: z.string(),
+  caseId: z.string().describe("Id of the case"),
   mode: Mode,
   target: ProvenTarget,
   plannedAt: time("When it was made"),
@@ -59,22 +68,31 @@ export const Plan = z.strictObject({
     z.strictObject({
       after: z
         .discriminatedUnion("until", [
-          z.strictObject({ until: z.literal("siblingsGone"), identifier: z.string() }),
-          z.strictObject({ until: z.literal("suspended"), policies: list(z.string()) }),
+          z.strictObject({
+            until: z.literal("siblingsGone").describe("What is waited for"),
+            identifier: z.string().describe("No other pod has this identifier"),
+          }),
+          z.strictObject({
+            until: z.literal("suspended"),
+            policies: names("These policies select no pod any more"),
+          }),
           z.strictObject({
             until: z.literal("endpointsGone"),
-            ...{ policy: z.string(), namespace: z.string().nullable() },
+            policy: z
+              .string()
+              .describe("The controller has taken back what it resolved of this policy"),
+            namespace: z.string().nullable().describe("Null for a cluster-scoped policy"),
           }),
         ])
         .nullable()
         .describe("What must have come about before; null: at once"),
       otherwise: z.enum(["carryOut", "skip"]).describe("What is done when that did not come"),
-      steps: list(Step),
+      steps: list(Step).describe("Its writes, in order"),
     }),
   ).describe("Every write that will be made, in order"),
   affected: z
     .strictObject({
-      workload: z.string().nullable(),
+      workload: z.string().nullable().describe("The controller of the pod"),
       services: names("Services that no longer send to the pod"),
       podDisruptionBudgets: names("Budgets that select the pod"),
       horizontalPodAutoscalers: names("Autoscalers of its workload"),
@@ -83,10 +101,20 @@ export const Plan = z.strictObject({
     })
     .nullable()
     .describe("What is touched besides the target"),
-  notes: list(z.strictObject({ code: z.string(), message: z.string() })),
+  notes: list(
+    z.strictObject({
+      code: z.string().describe("What it is about"),
+      message: z.string().describe("In words"),
+    }),
+  ).describe("What a reader should know before agreeing to the plan"),
   before: z
     .strictObject({
-      selected: z.strictObject({ networkPolicy: z.boolean(), clusterNetworkPolicy: z.boolean() }),
+      selected: z
+        .strictObject({
+          networkPolicy: z.boolean().describe("By a NetworkPolicy"),
+          clusterNetworkPolicy: z.boolean().describe("By a ClusterNetworkPolicy"),
+        })
+        .describe("Whether a policy selected the pod, or one that shares its identifier"),
       allowing: names("Policies that allowed the target anything"),
       labels: Labels.describe("What the pod bore"),
     })
@@ -95,21 +123,21 @@ export const Plan = z.strictObject({
 export type Plan = z.infer<typeof Plan>;
 
 export const AppliedPolicy = z.strictObject({
-  caseId: z.string(),
+  caseId: z.string().describe("Id of the case"),
   quarantinedAt: time("When the last write of the first phase was answered"),
   applied: list(CarriedOut).describe("What was written"),
 });
 export type AppliedPolicy = z.infer<typeof AppliedPolicy>;
 
 export const Completion = z.strictObject({
-  caseId: z.string(),
+  caseId: z.string().describe("Id of the case"),
   phases: list(
     z.strictObject({
       phase: z.number().describe("Index in the plan"),
-      conditionMet: z.boolean(),
-      waitedFor: z.string(),
+      conditionMet: z.boolean().describe("False: the bound passed before it came"),
+      waitedFor: z.string().describe("What the phase waited for, in words"),
       endedAt: time("When it ended"),
-      carriedOut: list(CarriedOut),
+      carriedOut: list(CarriedOut).describe("What was written"),
     }),
   ).describe("What the later phases of the plan came to"),
 });

@@ -9,7 +9,9 @@ export const Result = z.strictObject({
   target: Target,
   mode: Mode,
   reason: z.string().describe("Why the run acted, or only audited"),
-  verdict: z.enum(["contained", "partial", "notEnforceable", "unverified", "audited", "ignored"]),
+  verdict: z
+    .enum(["contained", "partial", "notEnforceable", "unverified", "audited", "ignored"])
+    .describe("How the run ended; docs/verdicts.md explains it"),
   reasons: list(Reason).describe("Why the verdict is not `contained`"),
   quarantinedAt: time("When the last write of the quarantine was answered").nullable(),
   timeToContainMs: z
