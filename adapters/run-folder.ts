@@ -3,7 +3,6 @@ import { basename, dirname, join, resolve } from "node:path";
 import {
   type DeleteMarkerEntry,
   GetObjectCommand,
-  GetObjectRetentionCommand,
   HeadObjectCommand,
   ListObjectVersionsCommand,
   type ListObjectVersionsCommandInput,
@@ -12,11 +11,11 @@ import {
   S3Client,
   type S3ClientConfig,
 } from "@aws-sdk/client-s3";
-import { type ObjectLock, writerIn } from "../core/evidence/custody.ts";
+import { writerIn } from "../core/evidence/custody.ts";
 import { artefactKey, runPrefix, runRecordsPrefix } from "../core/evidence/keys.ts";
 import { RunRecord } from "../core/evidence/manifest.ts";
 import { type RunFolder, type StoredFile, VersionsListing } from "../core/evidence/run-folder.ts";
-import { isNotLocked } from "./aws/evidence-bucket.ts";
+import { readLock } from "./aws/object-lock.ts";
 
 /**
  * A run that was downloaded to a disk. `<folder>.versions.json` beside it is what the bucket knew;
@@ -110,7 +109,7 @@ export function bucketRunFolder(url: string, config: S3ClientConfig): RunFolder 
     const object = { Bucket: bucket, Key, ...(VersionId && { VersionId }) };
     const [{ Metadata }, lock] = await Promise.all([
       s3.send(new HeadObjectCommand(object)),
-      lockOf(object),
+      readLock(s3, object),
     ]);
     return {
       versionId: VersionId ?? "null",
@@ -119,17 +118,6 @@ export function bucketRunFolder(url: string, config: S3ClientConfig): RunFolder 
       writer: writerIn(Metadata),
       lock,
     };
-  }
-
-  async function lockOf(object: { Bucket: string; Key: string }): Promise<ObjectLock | null> {
-    try {
-      const { Retention } = await s3.send(new GetObjectRetentionCommand(object));
-      if (!Retention?.Mode || !Retention.RetainUntilDate) return null;
-      return { mode: Retention.Mode, retainUntil: Retention.RetainUntilDate.toISOString() };
-    } catch (error) {
-      if (isNotLocked(error)) return null;
-      throw error;
-    }
   }
 
   async function read(Key: string): Promise<Uint8Array> {

@@ -1,7 +1,6 @@
 import {
   DeleteObjectCommand,
   GetObjectCommand,
-  GetObjectRetentionCommand,
   ListObjectVersionsCommand,
   type ListObjectVersionsCommandOutput,
   type ObjectVersion,
@@ -22,6 +21,7 @@ import {
 } from "../../core/evidence/store.ts";
 import type { EvidenceNeeds } from "../../core/needs.ts";
 import { kindOf } from "./errors.ts";
+import { readLock } from "./object-lock.ts";
 import type { Statement } from "./statement.ts";
 
 /** Open-case markers: the only keys that are ever freed. */
@@ -103,16 +103,11 @@ export function evidenceBucket(
     }
   }
 
-  async function lockOf(key: string, versionId?: string): Promise<ObjectLock | null> {
+  async function lockOf(Key: string, VersionId?: string): Promise<ObjectLock | null> {
     try {
-      const { Retention } = await s3.send(
-        new GetObjectRetentionCommand({ Bucket: bucket, Key: key, VersionId: versionId }),
-      );
-      if (!Retention?.Mode || !Retention.RetainUntilDate) return null;
-      return { mode: Retention.Mode, retainUntil: Retention.RetainUntilDate.toISOString() };
+      return await readLock(s3, { Bucket: bucket, Key, ...(VersionId && { VersionId }) });
     } catch (error) {
-      if (isNotLocked(error)) return null;
-      throw translated(error, `read the lock of s3://${bucket}/${key}`);
+      throw translated(error, `read the lock of s3://${bucket}/${Key}`);
     }
   }
 
@@ -216,14 +211,6 @@ interface GottenObject {
   readonly bytes: Uint8Array;
   readonly versionId: string;
   readonly writer: Writer | null;
-}
-
-/** S3 has an error for a version that nothing keeps. */
-export function isNotLocked(error: unknown): boolean {
-  return (
-    error instanceof Error &&
-    ["NoSuchObjectLockConfiguration", "ObjectLockConfigurationNotFoundError"].includes(error.name)
-  );
 }
 
 function artefactOf(key: string, { bytes, versionId }: GottenObject): Artefact {
