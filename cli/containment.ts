@@ -80,6 +80,7 @@ program
   .command("verify")
   .description("recompute a run from its bytes and compare it with its manifest")
   .argument("<where>", "a downloaded folder, or s3://bucket/runs/<id>/")
+  .option("--explain", "print each check that was made, and those that could not be")
   .option(...stageOption, "local")
   .option(...jsonOption)
   .action(verify);
