@@ -14,8 +14,11 @@ export type ArtefactName =
   | "plan.json"
   | "policy.json"
   | "completion.json"
+  | "preservation-plan.json"
+  | "preservation.json"
   | "node.json"
   | "volumes.json"
+  | "snapshots.json"
   | "after.json"
   | `after-pods-${number}.json`
   | "containment.json"
