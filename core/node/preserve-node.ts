@@ -1,11 +1,9 @@
-import type { Mode } from "../alert/alert.ts";
-import type { CaseRef } from "../case/case.ts";
 import { TransientError } from "../errors.ts";
 import { artefactKey } from "../evidence/keys.ts";
 import type { Artefact } from "../evidence/store.ts";
 import type { Pod } from "../kubernetes.ts";
 import type { ClusterFor, Needs, StoreFor } from "../needs.ts";
-import { describeTarget, type Target } from "../target/target.ts";
+import { describeTarget } from "../target/target.ts";
 import type { Instances } from "./instances.ts";
 import { handedOn, messageOf, type NotPreserved } from "./not-preserved.ts";
 import {
@@ -19,7 +17,7 @@ import {
   wasSo,
 } from "./preservation-plan.ts";
 import { machineOf } from "./provider-id.ts";
-import { byNode, targetPods } from "./target-pods.ts";
+import { byNode, targetPods, type UnderTarget } from "./target-pods.ts";
 
 export const PRESERVE_NODE_NEEDS = {
   kubernetes: { reads: ["pod", "podPages", "node"], patches: ["Pod", "Node"] },
@@ -70,15 +68,7 @@ interface Ports {
  * unreachable is tried again by the workflow, and written down in the end.
  */
 export async function preserveNode(
-  input: {
-    readonly case: CaseRef;
-    readonly target: Target;
-    /** UID of the proven target. */
-    readonly uid: string;
-    readonly mode: Mode;
-    /** How often this state was tried before, 0 at first. */
-    readonly attempt: number;
-  },
+  input: UnderTarget,
   ports: Ports,
 ): Promise<{
   readonly verdict: PreservationVerdict;
@@ -135,7 +125,7 @@ function verdictOf(
 }
 
 async function makePlan(
-  input: Parameters<typeof preserveNode>[0],
+  input: UnderTarget,
   patient: boolean,
   { kubernetes, instances, settings, now }: Ports,
 ): Promise<PreservationPlan> {

@@ -1,10 +1,8 @@
-import type { Mode } from "../alert/alert.ts";
-import type { CaseRef } from "../case/case.ts";
 import { PermanentError, TransientError } from "../errors.ts";
 import { artefactKey } from "../evidence/keys.ts";
 import type { Artefact } from "../evidence/store.ts";
 import type { ClusterFor, Needs, StoreFor } from "../needs.ts";
-import { describeTarget, type Target } from "../target/target.ts";
+import { describeTarget } from "../target/target.ts";
 import {
   allVolumes,
   type ClaimRecord,
@@ -14,7 +12,7 @@ import {
   type NodeRecord,
 } from "./locate-volumes.ts";
 import { handedOn, messageOf, type NotPreserved } from "./not-preserved.ts";
-import { byNode, targetPods } from "./target-pods.ts";
+import { byNode, targetPods, type UnderTarget } from "./target-pods.ts";
 import {
   CASE_TAG,
   type LockSettings,
@@ -45,15 +43,7 @@ type Ec2 = Pick<Volumes, (typeof SNAPSHOT_NODE_EBS_NEEDS)["volumes"][number]>;
  * are listed.
  */
 export async function snapshotNodeEbs(
-  input: {
-    readonly case: CaseRef;
-    readonly target: Target;
-    /** UID of the proven target. */
-    readonly uid: string;
-    readonly mode: Mode;
-    /** How often this state was tried before, 0 at first. */
-    readonly attempt: number;
-  },
+  input: UnderTarget,
   ports: {
     readonly kubernetes: ClusterFor<typeof SNAPSHOT_NODE_EBS_NEEDS>;
     readonly volumes: Ec2;
@@ -134,7 +124,7 @@ class Attempts {
 }
 
 async function ensureSnapshots(
-  input: { readonly case: CaseRef; readonly target: Target },
+  input: UnderTarget,
   nodes: readonly NodeRecord[],
   claims: readonly ClaimRecord[],
   volumes: Ec2,

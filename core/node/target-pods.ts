@@ -1,5 +1,18 @@
+import type { Mode } from "../alert/alert.ts";
+import type { CaseRef } from "../case/case.ts";
 import type { Kubernetes, Pod } from "../kubernetes.ts";
 import type { Target } from "../target/target.ts";
+
+/** What the states that preserve node and disks are given. */
+export interface UnderTarget {
+  readonly case: CaseRef;
+  readonly target: Target;
+  /** UID of the proven target. */
+  readonly uid: string;
+  readonly mode: Mode;
+  /** How often this state was tried before, 0 at first. */
+  readonly attempt: number;
+}
 
 /**
  * The pods under a proven target: the pod itself while it has its UID, or all pods of the namespace.
