@@ -22,7 +22,9 @@ export const STATE_ORDER: Readonly<Record<string, number>> = {
   SnapshotBefore: 3,
   ApplyPolicy: 4,
   CompletePolicy: 5,
+  PreserveNode: 5,
   SnapshotNodeEbs: 5,
+  FollowSnapshots: 5,
   SnapshotAfter: 6,
   RecordRun: 7,
 };

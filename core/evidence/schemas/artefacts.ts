@@ -4,9 +4,16 @@ import { type KeyPattern, schemaOf } from "../keys.ts";
 import { Manifest, RunRecord } from "../manifest.ts";
 import { VersionsListing } from "../run-folder.ts";
 import { AlertRecord, CaseRecord, Ignored, OpenMarker } from "./case.ts";
+import {
+  NodeArtefact,
+  Preservation,
+  PreservationPlanArtefact,
+  Snapshots,
+  VolumesArtefact,
+} from "./preservation.ts";
 import { AppliedPolicy, Completion, Plan } from "./quarantine.ts";
 import { Result } from "./result.ts";
-import { After, Authentication, Before, NodeArtefact, PodPage, VolumesArtefact } from "./seen.ts";
+import { After, Authentication, Before, PodPage } from "./seen.ts";
 
 export interface Published {
   /** What it is, in a sentence. */
@@ -41,8 +48,20 @@ export const ARTEFACTS: Readonly<Record<PublishedKey, Published>> = {
   "runs/*/plan.json": { is: "Every write and its undo, kept before the first write", schema: Plan },
   "runs/*/policy.json": { is: "What the first phase of the plan wrote", schema: AppliedPolicy },
   "runs/*/completion.json": { is: "What the later phases of the plan came to", schema: Completion },
+  "runs/*/preservation-plan.json": {
+    is: "Every protection of nodes and pods with its prior value and its undo, kept before the first",
+    schema: PreservationPlanArtefact,
+  },
+  "runs/*/preservation.json": {
+    is: "What became of each protection, and how well the nodes are kept",
+    schema: Preservation,
+  },
   "runs/*/node.json": { is: "The target's nodes, instances and volumes", schema: NodeArtefact },
   "runs/*/volumes.json": { is: "The snapshots of the volumes", schema: VolumesArtefact },
+  "runs/*/snapshots.json": {
+    is: "How far the snapshots had come when the run ended",
+    schema: Snapshots,
+  },
   "runs/*/after.json": { is: "What was read back, and the verdict on it", schema: After },
   "runs/*/after-pods-*.json": { is: "A page of pods, part of after.json", schema: PodPage },
   "runs/*/containment.json": { is: "The result of a run that acted", schema: Result },

@@ -2,7 +2,8 @@
 
 Upstream has no LockSnapshot and DescribeLockedSnapshots, and moto answers CreateSnapshots with a
 ``<status>`` element where EC2's SnapshotInfo has ``<state>``, so that the SDK sees no state. The
-locks live in memory and describe themselves; deleting a locked snapshot is not refused.
+locks live in memory and describe themselves; a locked snapshot cannot be deleted. Which error code
+EC2 answers to that is not documented: the one here is a guess.
 """
 
 import datetime
@@ -11,6 +12,9 @@ from typing import Any
 from localemu.aws.api import CommonServiceException, RequestContext, handler
 from localemu.services.ec2.provider import Ec2Provider
 from localemu.services.stores import AccountRegionBundle, BaseStore, LocalAttribute
+from moto.ec2.exceptions import EC2ClientError
+from moto.ec2.models import ec2_backends
+from moto.ec2.models.elastic_block_store import EBSBackend, Snapshot
 from moto.ec2.responses import elastic_block_store
 
 SnapshotLock = dict[str, Any]
@@ -63,6 +67,8 @@ def lock_snapshot(
     self: Ec2Provider, context: RequestContext, request: dict[str, Any]
 ) -> dict[str, Any]:
     now = datetime.datetime.now(tz=datetime.UTC)
+    # Raises what EC2 does for a snapshot that does not exist.
+    ec2_backends[context.account_id][context.region].get_snapshot(request["SnapshotId"])
     locks = locks_of(context)
     lock = new_lock(request, context.account_id, now)
     current = locks.get(lock["SnapshotId"])
@@ -92,7 +98,20 @@ def describe_locked_snapshots(
     }
 
 
+delete_unconditionally = EBSBackend.delete_snapshot
+
+
+def delete_snapshot(self: EBSBackend, snapshot_id: str) -> Snapshot:
+    lock = snapshot_locks[self.account_id][self.region_name].locks.get(snapshot_id)
+    if lock and datetime.datetime.now(tz=datetime.UTC) < lock["LockExpiresOn"]:
+        raise EC2ClientError(
+            "OperationNotPermitted", f"Snapshot {snapshot_id} is locked and cannot be deleted."
+        )
+    return delete_unconditionally(self, snapshot_id)
+
+
 def apply() -> None:
+    EBSBackend.delete_snapshot = delete_snapshot
     Ec2Provider.lock_snapshot = lock_snapshot
     Ec2Provider.describe_locked_snapshots = describe_locked_snapshots
     template = elastic_block_store.CREATE_SNAPSHOTS_RESPONSE
