@@ -1,8 +1,9 @@
-"""EBS snapshot locks, and the state of new snapshots.
+"""EBS snapshot locks, the state of new snapshots, and the id of S3's prefix list.
 
 Upstream has no LockSnapshot and DescribeLockedSnapshots, and moto answers CreateSnapshots with a
 ``<status>`` element where EC2's SnapshotInfo has ``<state>``, so that the SDK sees no state. The
 locks live in memory and describe themselves; deleting a locked snapshot is not refused.
+moto gives AWS's prefix lists another id in every run; `stages.ts` names that of S3.
 """
 
 import datetime
@@ -11,7 +12,10 @@ from typing import Any
 from localemu.aws.api import CommonServiceException, RequestContext, handler
 from localemu.services.ec2.provider import Ec2Provider
 from localemu.services.stores import AccountRegionBundle, BaseStore, LocalAttribute
+from moto.ec2.models.managed_prefixes import ManagedPrefixList
 from moto.ec2.responses import elastic_block_store
+
+S3_PREFIX_LIST_ID = "pl-00000000"
 
 SnapshotLock = dict[str, Any]
 
@@ -92,7 +96,19 @@ def describe_locked_snapshots(
     }
 
 
+def name_the_prefix_list_of_s3() -> None:
+    initialize = ManagedPrefixList.__init__
+
+    def initialize_with_known_id(self: ManagedPrefixList, *args: Any, **kwargs: Any) -> None:
+        initialize(self, *args, **kwargs)
+        if self.owner_id == "AWS" and str(self.prefix_list_name).endswith(".s3"):
+            self.id = S3_PREFIX_LIST_ID
+
+    ManagedPrefixList.__init__ = initialize_with_known_id
+
+
 def apply() -> None:
+    name_the_prefix_list_of_s3()
     Ec2Provider.lock_snapshot = lock_snapshot
     Ec2Provider.describe_locked_snapshots = describe_locked_snapshots
     template = elastic_block_store.CREATE_SNAPSHOTS_RESPONSE
