@@ -187,8 +187,9 @@ const Evidence = z.strictObject({
   /** Days for which nobody can delete evidence. Default 365: most audits look back a year. */
   retentionDays: z.number().int().min(1).max(36_500).default(365),
   /**
-   * `governance` lets a role with s3:BypassGovernanceRetention shorten a retention; `compliance`
-   * lets nobody, root included. Default `governance`: a mistaken 100 years cannot be taken back.
+   * `governance` lets an administrator who first opens the bucket's policy shorten a retention;
+   * `compliance` lets nobody, root included. Default `governance`: a mistaken 100 years could not
+   * be taken back.
    */
   lock: z.enum(["governance", "compliance"]).default("governance"),
   /** Days after which evidence moves to S3 Glacier Instant Retrieval. Default 90, as it costs less. */

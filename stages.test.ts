@@ -60,9 +60,17 @@ describe("a wrong setting is refused, naming its field", () => {
   });
 });
 
+test.each(["Prod", "a".repeat(25), "1st"])("a stage cannot be called %s", (name) => {
+  expect(() => parseStage(name, { region, cluster: { existing: EXISTING } })).toThrow(
+    `stage "${name}": a name is`,
+  );
+});
+
 describe("a stage with ids of the examples is not deployed", () => {
   test.each(["new", "existing"])("%s", (stage) => {
-    expect(() => assertDeployable(stage, settingsFor(stage))).toThrow(/cluster\.\w+.* is still /);
+    expect(() => assertDeployable(stage, settingsFor(stage))).toThrow(
+      /cluster\.(create|existing)\.\w+ is still /,
+    );
   });
 
   test("but the local one is, and one with ids of its own", () => {

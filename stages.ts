@@ -66,8 +66,16 @@ export function settingsFor(stage: string): StageSettings {
   return parseStage(stage, written);
 }
 
+/** The stage's name begins the names of its roles and functions, which AWS limits to 64 characters. */
+const STAGE_NAME = /^[a-z][a-z0-9-]{0,23}$/;
+
 /** What `settingsFor` does with what is written for a stage. */
 export function parseStage(stage: string, written: unknown): StageSettings {
+  if (!STAGE_NAME.test(stage)) {
+    throw new Error(
+      `stages.ts, stage "${stage}": a name is at most 24 lower-case letters, digits and hyphens`,
+    );
+  }
   const parsed = Stage.safeParse(written);
   if (parsed.success) return parsed.data;
   throw new Error(`stages.ts, stage "${stage}":\n${z.prettifyError(parsed.error)}`);
@@ -82,7 +90,9 @@ const EXAMPLE = /^(vpc|subnet|sg|vpce|pl)-0{7}[01]$|:000000000000:/;
 /** Throws while a stage that is to be deployed still holds an id of the examples, and says which. */
 export function assertDeployable(stage: string, settings: StageSettings): void {
   if (stage === "local") return;
-  const examples = [...leaves(settings, "")].filter(([, value]) => EXAMPLE.test(value));
+  const { cluster } = settings;
+  const asWritten = { ...settings, cluster: { [cluster.kind]: cluster } };
+  const examples = [...leaves(asWritten, "")].filter(([, value]) => EXAMPLE.test(value));
   if (examples.length === 0) return;
   const fields = examples.map(([path, value]) => `  ${path} is still ${value}`).join("\n");
   throw new Error(`stages.ts, stage "${stage}" holds what the examples hold:\n${fields}`);

@@ -10,8 +10,18 @@ export default defineConfig({
         test: {
           name: "unit",
           include: ["**/*.test.ts"],
-          exclude: [...everywhere, "test/e2e/**", "test/packets/**"],
+          exclude: [...everywhere, "stacks/**", "test/e2e/**", "test/packets/**"],
           testTimeout: 30_000,
+        },
+      },
+      {
+        test: {
+          name: "stacks",
+          include: ["stacks/**/*.test.ts"],
+          exclude: everywhere,
+          // Each stage is bundled and synthesized once, which takes most of the time.
+          fileParallelism: false,
+          hookTimeout: 120_000,
         },
       },
       {

@@ -18,6 +18,7 @@ function required(name: string): string {
 }
 
 export const region = (): string => required("AWS_REGION");
+export const stage = (): string => required("STAGE");
 export const evidenceBucket = (): string => required("EVIDENCE_BUCKET");
 export const eventBus = (): string => required("EVENT_BUS_NAME");
 export const productVersion = (): string => required("PRODUCT_VERSION");

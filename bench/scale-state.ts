@@ -9,6 +9,7 @@ import { completePolicy } from "../core/quarantine/complete-policy.ts";
 import { snapshotAfter } from "../core/quarantine/snapshot-after.ts";
 import { snapshotBefore } from "../core/target/snapshot-before.ts";
 import type { Target } from "../core/target/target.ts";
+import type { ResponderAccess } from "../local/responder.ts";
 import type { AwsClientConfig } from "../local/stage.ts";
 import { settingsFor } from "../stages.ts";
 
@@ -26,7 +27,7 @@ export interface ScaleInput {
   readonly namespace: string;
   readonly runId: string;
   readonly access: ClusterAccess;
-  readonly token: string;
+  readonly tokens: ResponderAccess["tokens"];
   readonly bucket: string;
   readonly aws: AwsClientConfig;
 }
@@ -44,14 +45,16 @@ if (process.argv[1] === import.meta.filename) {
 }
 
 async function cost(input: ScaleInput): Promise<StateCost> {
-  const { access, token, namespace, scope } = input;
-  const send = httpsTransport(access, async () => token);
+  const { access, tokens, namespace, scope } = input;
+  const sendAs = (state: keyof typeof tokens) => httpsTransport(access, async () => tokens[state]);
+  const authenticate = kubernetesApi(sendAs("Authenticate"));
+  const network = networkFacts(await observeNetwork(authenticate, access.ipFamily));
+  const send = sendAs(input.state);
   let requests = 0;
   const kubernetes = kubernetesApi((request) => {
     requests += 1;
     return send(request);
   });
-  const network = networkFacts(await observeNetwork(kubernetes, access.ipFamily));
   const ports = {
     kubernetes,
     store: evidenceBucket(input.bucket, input.aws),
@@ -70,7 +73,6 @@ async function cost(input: ScaleInput): Promise<StateCost> {
     mode: "containment",
     network,
   } as const;
-  requests = 0;
   const begun = performance.now();
   switch (input.state) {
     case "SnapshotBefore":

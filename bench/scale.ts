@@ -23,8 +23,8 @@ async function main(): Promise<void> {
   const stage = await startLocalStage({ progress: console.error });
   try {
     const { evidenceBucket: bucket } = await readDeployment("local", stage.aws);
-    const { access, token } = await responderAccess(stage.kubernetes);
-    const way = { access, token, bucket, aws: stage.aws };
+    const { access, tokens } = await responderAccess(stage.kubernetes);
+    const way = { access, tokens, bucket, aws: stage.aws };
     for (const pods of SIZES) {
       const namespace = `scale-${pods}`;
       console.error(`making ${pods} pods of ${POD_BYTES / 1_000} KB`);

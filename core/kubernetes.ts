@@ -1,3 +1,4 @@
+import type { Permission } from "./cluster/rights.ts";
 import type { Denial, PolicyKind, PolicySet } from "./policies.ts";
 
 /**
@@ -138,6 +139,14 @@ export interface DaemonSet {
   readonly status?: { readonly numberReady?: number };
 }
 
+/** Where CNIs run their agents and keep their settings; it is there in every cluster. */
+export const SYSTEM_NAMESPACE = "kube-system";
+/** Calico's operator puts its agent elsewhere, into a namespace that only its clusters have. */
+export const CALICO_AGENT = { namespace: "calico-system", name: "calico-node" } as const;
+/** ConfigMaps of kube-system that say whether a CNI enforces. */
+export const CNI_CONFIGS = ["amazon-vpc-cni", "cilium-config"] as const;
+export type CniConfig = (typeof CNI_CONFIGS)[number];
+
 export interface ConfigMap {
   readonly metadata: ObjectMeta;
   readonly data?: Labels;
@@ -183,14 +192,6 @@ export interface PersistentVolume {
   readonly spec: { readonly csi?: { readonly driver: string; readonly volumeHandle: string } };
 }
 
-/** One right that the product needs, in the words of Kubernetes RBAC. */
-export interface Permission {
-  readonly verb: "get" | "list" | "create" | "patch" | "update" | "delete";
-  /** Empty for the core group. */
-  readonly group: string;
-  readonly resource: string;
-}
-
 /** One object and no other that may take its name later. */
 export interface ObjectRef {
   readonly apiVersion: string;
@@ -215,7 +216,8 @@ export type JsonPatch = readonly {
 }[];
 
 /**
- * What the product asks of a cluster. Reads of an object that is not there return null.
+ * What the product asks of a cluster. Reads of an object that is not there return null. What each
+ * operation costs in rights is in `cluster/rights.ts`; each state is given those that it declares.
  *
  * Errors: `KubernetesUnavailable`, `KubernetesThrottled`, `KubernetesUnauthorized`,
  * `KubernetesConflict` (transient); `KubernetesForbidden`, `KubernetesRejected` (permanent).
@@ -231,8 +233,11 @@ export interface Kubernetes {
   persistentVolumeClaim(namespace: string, name: string): Promise<PersistentVolumeClaim | null>;
   persistentVolume(name: string): Promise<PersistentVolume | null>;
   workload(kind: WorkloadKind, namespace: string, name: string): Promise<Workload | null>;
-  daemonSets(namespace: string): Promise<readonly DaemonSet[]>;
-  configMap(namespace: string, name: string): Promise<ConfigMap | null>;
+  /** DaemonSets of kube-system. */
+  systemDaemonSets(): Promise<readonly DaemonSet[]>;
+  /** Calico's agent where its operator puts it. */
+  calicoAgent(): Promise<DaemonSet | null>;
+  cniConfig(name: CniConfig): Promise<ConfigMap | null>;
   surroundings(namespace: string): Promise<Surroundings>;
 
   /** Which kinds of policy the API server serves: API discovery. */

@@ -18,6 +18,11 @@ export const STATES = [
 ] as const;
 export type StateName = (typeof STATES)[number];
 
+/** The state's word in the names of files: `SnapshotNodeEbs` is in `snapshot-node-ebs.ts`. */
+export function fileOf(state: StateName): string {
+  return state.replaceAll(/(?<!^)[A-Z]/g, (letter) => `-${letter}`).toLowerCase();
+}
+
 /*
  * The pieces that states hand on to each other. Each function's own file says which of them it
  * needs; the workflow adds what the function returns.

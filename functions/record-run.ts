@@ -1,8 +1,9 @@
 import { MetricUnit } from "@aws-lambda-powertools/metrics";
 import * as z from "zod";
-import { productVersion } from "../adapters/environment.ts";
+import { evidenceBucket, productVersion, stage } from "../adapters/environment.ts";
 import { announcements, evidenceStore, now } from "../adapters/ports.ts";
 import { recordRun } from "../core/evidence/record-run.ts";
+import { notificationOf } from "../core/report/notification.ts";
 import { Alert, Artefact, Case, Missing, Mode, Target } from "./contract.ts";
 import { metrics, state } from "./state.ts";
 
@@ -12,6 +13,8 @@ const ports = {
   productVersion: productVersion(),
   now,
 };
+
+const where = { stage: stage(), bucket: evidenceBucket() };
 
 const Input = z.object({
   case: Case,
@@ -32,5 +35,5 @@ export const handler = state("RecordRun", Input, async (input, execution) => {
   if (result.timeToContainMs !== null) {
     metrics.addMetric("TimeToContain", MetricUnit.Milliseconds, result.timeToContainMs);
   }
-  return result;
+  return { result, notification: notificationOf(result, where) };
 });

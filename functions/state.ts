@@ -15,7 +15,7 @@ const Envelope = z.object({
 });
 
 export const logger = new Logger({ serviceName: "eks-containment" });
-export const metrics = new Metrics({ namespace: "EksContainment" });
+export const metrics = new Metrics(); // its namespace, which is the stage's, comes from the stack
 
 /**
  * The handler of one state: the shared middleware around one call. The envelope and the input are

@@ -5,7 +5,6 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { CreateAccessEntryCommand, CreateClusterCommand, EKSClient } from "@aws-sdk/client-eks";
 import { KubeConfig } from "@kubernetes/client-node";
 import { settingsFor } from "../stages.ts";
 import { announce, refuseSecondStage, withdraw } from "./announcement.ts";
@@ -96,7 +95,7 @@ function settings(): { readonly region: string; readonly clusterName: string } {
   return { region, clusterName: cluster.name };
 }
 
-/** Makes a stage of two bare servers: the EKS cluster, our permissions and its CNI in it, the app. */
+/** Makes a stage of two bare servers: our permissions and a CNI in the cluster, then the app. */
 async function furnish(
   servers: Servers,
   folder: string,
@@ -110,7 +109,6 @@ async function furnish(
   const kubernetes = new KubeConfig();
   kubernetes.loadFromFile(servers.kubernetes.kubeconfig);
 
-  await timed(timings, "cluster", () => createCluster(aws, clusterName));
   await timed(timings, "rbac", async () => applyManifests(kubernetes, await readManifests(rbac)));
   await timed(timings, "cni", () => installCni(kubernetes, "vpc"));
   progress("deploy: sst deploy --stage local (about 20 s the first time)");
@@ -148,25 +146,4 @@ async function furnish(
       return stopped;
     },
   };
-}
-
-async function createCluster(aws: AwsClientConfig, name: string): Promise<void> {
-  const eks = new EKSClient(aws);
-  await eks.send(
-    new CreateClusterCommand({
-      name,
-      // The emulator records these and asks for nothing behind them.
-      roleArn: "arn:aws:iam::000000000000:role/containment-local-cluster",
-      resourcesVpcConfig: { subnetIds: ["subnet-00000001", "subnet-00000002"] },
-    }),
-  );
-  // Whoever works at this machine may look, as `containment plan` does.
-  await eks.send(
-    new CreateAccessEntryCommand({
-      clusterName: name,
-      principalArn: "arn:aws:iam::000000000000:root",
-      kubernetesGroups: ["containment-readers"],
-    }),
-  );
-  eks.destroy();
 }

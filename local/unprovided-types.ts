@@ -7,8 +7,12 @@ import { readFile } from "node:fs/promises";
 
 /** Types whose absence changes nothing that runs locally; the stacks' tests assert them on the template. */
 export const acceptedUnprovidedTypes: ReadonlySet<string> = new Set([
+  "AWS::Athena::NamedQuery", // kept for people, run by nobody
   "AWS::CloudWatch::Dashboard", // looked at, never acted on
   "AWS::EC2::FlowLog", // the local network carries no packets
+  "AWS::EC2::LaunchTemplate", // of nodes that the scene brings itself
+  "AWS::EC2::SecurityGroupEgress", // the local network carries no packets
+  "AWS::EC2::SecurityGroupIngress", // the local network carries no packets
   "AWS::EKS::Nodegroup", // the scene brings its own nodes
   "AWS::EKS::PodIdentityAssociation", // pods run no containers here
   "AWS::Events::Archive", // nothing replays

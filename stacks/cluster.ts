@@ -1,25 +1,48 @@
 import * as ec2 from "aws-cdk-lib/aws-ec2";
 import * as eks from "aws-cdk-lib/aws-eks";
-import type { Function as SstFunction, StackContext } from "sst/constructs";
-import type { ExistingClusterSettings } from "../stage-settings.ts";
+import type * as iam from "aws-cdk-lib/aws-iam";
+import { type StackContext, use } from "sst/constructs";
+import { type KubernetesGroup, READERS } from "../kubernetes/groups.ts";
+import type { StageSettings } from "../stage-settings.ts";
 import { settingsFor } from "../stages.ts";
+import { recordAdopted } from "./adopted.ts";
+import { type NewCluster, newCluster } from "./cluster-new.ts";
+import { foundation } from "./foundation.ts";
+import { type Network, network } from "./network.ts";
 
-/** The Kubernetes groups that kubernetes/rbac.yaml gives rights to. */
-export type KubernetesGroup = "containment-readers" | "containment-responders";
+type Stack = StackContext["stack"];
 
-/** The existing cluster that this stage contains in, and the network from which it is reached. */
+/**
+ * The cluster that the stage contains in, new or adopted, and who is let into it: people as the
+ * settings say, functions as members of our own groups and no more.
+ */
 export function cluster({ stack, app }: StackContext) {
-  const settings = settingsFor(app.stage).cluster;
-  const { name } = settings;
+  const settings = settingsFor(app.stage);
+  const { name } = settings.cluster;
+  const { key } = use(foundation);
+  const net = use(network);
+  const made =
+    settings.cluster.kind === "create"
+      ? newCluster(stack, settings.cluster, {
+          key,
+          net,
+          logRetentionDays: settings.operations.logRetentionDays,
+        })
+      : null;
+  if (made) connect(stack, net, made);
+  else recordAdopted(stack, `/${app.name}/${app.stage}/cluster`, name);
+  admitPeople(stack, settings, made);
+
   return {
     name,
     arn: stack.formatArn({ service: "eks", resource: "cluster", resourceName: name }),
-    placement: settings.kind === "existing" ? placementIn(stack, settings) : {},
+    /** Null: the cluster is somebody else's. */
+    own: made,
     /** Lets a function's role into the cluster as a member of our own groups, and no more. */
-    admit(fn: SstFunction, groups: readonly KubernetesGroup[]) {
-      new eks.CfnAccessEntry(fn, "AccessEntry", {
+    admit(role: iam.IRole, groups: readonly KubernetesGroup[]) {
+      new eks.CfnAccessEntry(role, "AccessEntry", {
         clusterName: name,
-        principalArn: fn.role?.roleArn ?? "",
+        principalArn: role.roleArn,
         type: "STANDARD",
         kubernetesGroups: [...groups],
       });
@@ -27,20 +50,58 @@ export function cluster({ stack, app }: StackContext) {
   };
 }
 
-function placementIn(stack: StackContext["stack"], cluster: ExistingClusterSettings) {
-  const { vpcId, subnetIds, securityGroupId } = cluster;
-  const vpc = ec2.Vpc.fromVpcAttributes(stack, "Vpc", {
-    vpcId,
-    availabilityZones: subnetIds.map((_, index) => `zone-${index}`), // only their number is used
-    isolatedSubnetIds: subnetIds,
+/**
+ * Who of the network reaches the API server, and the nodes the endpoints. EKS makes the group that
+ * the API server and the nodes share, so the rules about it stand here and not with the others.
+ */
+function connect(stack: Stack, { own }: Network, made: NewCluster): void {
+  if (!own) return;
+  const clusterGroup = made.securityGroupId;
+  const https = { ipProtocol: "tcp", fromPort: 443, toPort: 443 };
+  const callers = { Function: own.functionGroup, Bastion: own.bastionGroup };
+  for (const [caller, group] of Object.entries(callers)) {
+    if (!group) continue;
+    new ec2.CfnSecurityGroupIngress(stack, `${caller}ToApiServer`, {
+      ...https,
+      groupId: clusterGroup,
+      sourceSecurityGroupId: group.securityGroupId,
+      description: `${caller}: the Kubernetes API`,
+    });
+    new ec2.CfnSecurityGroupEgress(stack, `${caller}FromItsGroup`, {
+      ...https,
+      groupId: group.securityGroupId,
+      destinationSecurityGroupId: clusterGroup,
+      description: "the Kubernetes API",
+    });
+  }
+  new ec2.CfnSecurityGroupIngress(stack, "NodesToEndpoints", {
+    ...https,
+    groupId: own.endpointGroup.securityGroupId,
+    sourceSecurityGroupId: clusterGroup,
+    description: "nodes and pods call AWS services",
   });
-  return {
-    vpc,
-    vpcSubnets: { subnetType: ec2.SubnetType.PRIVATE_ISOLATED },
-    securityGroups: [
-      ec2.SecurityGroup.fromSecurityGroupId(stack, "FunctionGroup", securityGroupId, {
-        mutable: false, // the group is the cluster owner's to change
+}
+
+/** EKS knows one entry for a principal, so what the settings give somebody is added up first. */
+function admitPeople(stack: Stack, settings: StageSettings, made: NewCluster | null): void {
+  const administrators = settings.cluster.kind === "create" ? settings.cluster.administrators : [];
+  const people = [...new Set([...administrators, ...settings.viewers])];
+  for (const [index, principalArn] of people.entries()) {
+    const administers = administrators.includes(principalArn);
+    const entry = new eks.CfnAccessEntry(stack, `Person${index}`, {
+      clusterName: settings.cluster.name,
+      principalArn,
+      type: "STANDARD",
+      kubernetesGroups: settings.viewers.includes(principalArn) ? [READERS] : [],
+      ...(administers && {
+        accessPolicies: [
+          {
+            policyArn: `arn:${stack.partition}:eks::aws:cluster-access-policy/AmazonEKSClusterAdminPolicy`,
+            accessScope: { type: "cluster" },
+          },
+        ],
       }),
-    ],
-  };
+    });
+    if (made) entry.node.addDependency(made.resource);
+  }
 }

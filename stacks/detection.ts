@@ -1,4 +1,5 @@
 import { Duration } from "aws-cdk-lib";
+import * as eks from "aws-cdk-lib/aws-eks";
 import * as events from "aws-cdk-lib/aws-events";
 import * as targets from "aws-cdk-lib/aws-events-targets";
 import * as iam from "aws-cdk-lib/aws-iam";
@@ -6,6 +7,9 @@ import * as pipes from "aws-cdk-lib/aws-pipes";
 import * as sqs from "aws-cdk-lib/aws-sqs";
 import { type StackContext, use } from "sst/constructs";
 import { MANUAL_DETAIL_TYPES, MANUAL_SOURCE } from "../core/alert/manual.ts";
+import { accept, INLINE_IS_MEANT } from "./accepted-findings.ts";
+import { cluster } from "./cluster.ts";
+import type { NewCluster } from "./cluster-new.ts";
 import { playbook } from "./playbook.ts";
 
 /**
@@ -24,11 +28,15 @@ export function detection({ stack }: StackContext) {
     deadLetterQueue: { queue: deadLetters, maxReceiveCount: 5 },
   });
 
+  const { own } = use(cluster);
+  if (own) admitFalcosidekick(stack, alerts, own);
+
   const pipeRole = new iam.Role(stack, "PipeRole", {
     assumedBy: new iam.ServicePrincipal("pipes.amazonaws.com"),
   });
   alerts.grantConsumeMessages(pipeRole);
   bus.grantPutEventsTo(pipeRole);
+  accept(pipeRole, { "NIST.800.53.R5-IAMNoInlinePolicy": INLINE_IS_MEANT });
   const pipe = new pipes.CfnPipe(stack, "AlertsToBus", {
     roleArn: pipeRole.roleArn,
     source: alerts.queueArn,
@@ -43,7 +51,13 @@ export function detection({ stack }: StackContext) {
 
   pipe.node.addDependency(pipeRole); // with its policy: Pipes tries its rights when it is created
 
+  const ruleRole = new iam.Role(stack, "RuleRole", {
+    assumedBy: new iam.ServicePrincipal("events.amazonaws.com"),
+  });
+  machine.grantStartExecution(ruleRole);
+  accept(ruleRole, { "NIST.800.53.R5-IAMNoInlinePolicy": INLINE_IS_MEANT });
   const start = new targets.SfnStateMachine(machine, {
+    role: ruleRole,
     // After 24 hours of retries an event would be lost. By ARN: the queue's own stack admits rules.
     deadLetterQueue: sqs.Queue.fromQueueArn(stack, "DeadLetters", deadLetters.queueArn),
   });
@@ -67,4 +81,28 @@ export function detection({ stack }: StackContext) {
   });
 
   stack.addOutputs({ AlertQueue: alerts.queueUrl });
+  return { alerts };
+}
+
+/** Where Falco's Helm chart puts Falcosidekick when it is called so. */
+const FALCOSIDEKICK = { namespace: "falco", serviceAccount: "falco-falcosidekick" };
+
+/** The right to send alerts, for the one service account that sends them. */
+function admitFalcosidekick(
+  stack: StackContext["stack"],
+  alerts: sqs.Queue,
+  { resource }: NewCluster,
+): void {
+  const role = new iam.Role(stack, "FalcosidekickRole", {
+    assumedBy: new iam.ServicePrincipal("pods.eks.amazonaws.com").withSessionTags(),
+  });
+  role.addToPolicy(
+    new iam.PolicyStatement({ actions: ["sqs:SendMessage"], resources: [alerts.queueArn] }),
+  );
+  accept(role, { "NIST.800.53.R5-IAMNoInlinePolicy": INLINE_IS_MEANT });
+  new eks.CfnPodIdentityAssociation(stack, "Falcosidekick", {
+    clusterName: resource.ref,
+    roleArn: role.roleArn,
+    ...FALCOSIDEKICK,
+  });
 }

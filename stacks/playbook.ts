@@ -6,40 +6,48 @@ import * as logs from "aws-cdk-lib/aws-logs";
 import * as sqs from "aws-cdk-lib/aws-sqs";
 import * as sfn from "aws-cdk-lib/aws-stepfunctions";
 import { Function as SstFunction, type StackContext, use } from "sst/constructs";
-import { STATES, type StateName } from "../functions/contract.ts";
+import { fileOf, STATES, type StateName } from "../functions/contract.ts";
+import { groupsOf, talksToCluster } from "../kubernetes/groups.ts";
 import { settingsFor } from "../stages.ts";
-import { cluster, type KubernetesGroup } from "./cluster.ts";
+import { accept, INLINE_IS_MEANT } from "./accepted-findings.ts";
+import { cluster } from "./cluster.ts";
 import { evidence } from "./evidence.ts";
+import { foundation } from "./foundation.ts";
+import { functionRole } from "./function-role.ts";
 import { grantsOf } from "./grants.ts";
+import { network } from "./network.ts";
+import { operations } from "./operations.ts";
 
 /** Seconds that a function may run: at least five less than its state waits, for a cold start. */
 const TIMEOUT_SECONDS: Partial<Record<StateName, number>> = { SnapshotNodeEbs: 140, RecordRun: 55 };
 const DEFAULT_TIMEOUT_SECONDS = 10;
 
-/** Which functions talk to the cluster, and as members of which groups. */
-const KUBERNETES_GROUPS: Partial<Record<StateName, readonly KubernetesGroup[]>> = {
-  // Authenticate checks the rights of the one that will use them, so it holds the same.
-  Authenticate: ["containment-readers", "containment-responders"],
-  SnapshotBefore: ["containment-readers"],
-  ApplyPolicy: ["containment-readers", "containment-responders"],
-  CompletePolicy: ["containment-readers", "containment-responders"],
-  SnapshotNodeEbs: ["containment-readers"],
-  SnapshotAfter: ["containment-readers"],
-};
+/**
+ * How many of a function run at once. They share what the account has with everything else in it, so
+ * a flood of alerts must not take all, nor be kept from starting by others.
+ */
+const CONCURRENCY: Partial<Record<StateName, number>> = { Triage: 20, OpenCase: 20 };
+const DEFAULT_CONCURRENCY = 10;
 
 const DEFINITION = "workflows/contain.asl.json";
 
 /** The contain playbook: one function per state, the state machine, the bus, the dead letters. */
 export function playbook({ stack, app }: StackContext) {
   const settings = settingsFor(app.stage);
-  const { bucket } = use(evidence);
-  const { name: clusterName, arn: clusterArn, placement, admit } = use(cluster);
+  const { key } = use(foundation);
+  const { topic, killSwitch } = use(operations);
+  const { bucket, key: evidenceKey } = use(evidence);
+  const { vpc, subnets, functionGroup } = use(network);
+  const { name: clusterName, arn: clusterArn, admit } = use(cluster);
 
   const bus = new events.EventBus(stack, "Bus", { eventBusName: app.logicalPrefixedName("bus") });
   const deadLetters = new sqs.Queue(stack, "DeadLetters", {
     encryption: sqs.QueueEncryption.SQS_MANAGED,
     enforceSSL: true,
     retentionPeriod: Duration.days(14), // the longest there is: a person has to look
+  });
+  accept(deadLetters, {
+    "AwsSolutions-SQS3": "It is the dead-letter queue of everything else; an alarm watches it.",
   });
   // Said here for all rules: naming each would make this stack depend on the stack of the rules.
   deadLetters.addToResourcePolicy(
@@ -59,41 +67,57 @@ export function playbook({ stack, app }: StackContext) {
     }),
   );
 
+  const resources = {
+    bucketArn: bucket.bucketArn,
+    evidenceKeyArn: evidenceKey.keyArn,
+    busArn: bus.eventBusArn,
+    clusterArn,
+    partition: stack.partition,
+    account: stack.account,
+    region: stack.region,
+    urlSuffix: stack.urlSuffix,
+  };
   const functionFor = (state: StateName) => {
     const functionName = app.logicalPrefixedName(state);
+    const logGroup = new logs.LogGroup(stack, `${state}Logs`, {
+      logGroupName: `/aws/lambda/${functionName}`,
+      retention: settings.operations.logRetentionDays,
+      encryptionKey: key,
+      removalPolicy: RemovalPolicy.DESTROY, // the name must be free for the next deployment
+    });
+    const role = functionRole(stack, state, {
+      functionName,
+      logGroup,
+      statements: grantsOf(state, resources),
+    });
     const fn = new SstFunction(stack, state, {
       functionName,
       handler: `functions/${fileOf(state)}.handler`,
+      role,
       timeout: TIMEOUT_SECONDS[state] ?? DEFAULT_TIMEOUT_SECONDS,
       memorySize: 1024, // CPU comes with memory, and a cold start is CPU
-      logGroup: new logs.LogGroup(stack, `${state}Logs`, {
-        logGroupName: `/aws/lambda/${functionName}`,
-        retention: logs.RetentionDays.ONE_YEAR,
-        removalPolicy: RemovalPolicy.DESTROY, // the name must be free for the next deployment
-      }),
+      reservedConcurrentExecutions: CONCURRENCY[state] ?? DEFAULT_CONCURRENCY,
+      logGroup,
       environment: {
         EVIDENCE_BUCKET: bucket.bucketName,
         EVENT_BUS_NAME: bus.eventBusName,
         PRODUCT_VERSION: productVersion(),
         CLUSTER_NAME: clusterName,
         CLUSTER_ARN: clusterArn,
+        STAGE: app.stage,
         RESPONSE_SETTINGS: JSON.stringify(settings.response),
         QUARANTINE_SETTINGS: JSON.stringify(settings.quarantine),
+        POWERTOOLS_METRICS_NAMESPACE: metricsNamespace(app),
       },
-      ...placement,
+      vpc,
+      vpcSubnets: subnets,
+      securityGroups: [functionGroup],
     });
-    for (const statement of grantsOf(state, {
-      bucketArn: bucket.bucketArn,
-      busArn: bus.eventBusArn,
-      clusterArn,
-      partition: stack.partition,
-      account: stack.account,
-      region: stack.region,
-    })) {
-      fn.addToRolePolicy(statement);
-    }
-    const groups = KUBERNETES_GROUPS[state];
-    if (groups) admit(fn, groups);
+    accept(fn, {
+      "NIST.800.53.R5-LambdaDLQ":
+        "It is only invoked by the state machine, which waits for the answer and retries itself.",
+    });
+    if (talksToCluster(state)) admit(role, groupsOf(state));
     return fn;
   };
   const functions = STATES.map((state) => ({ state, fn: functionFor(state) }));
@@ -104,23 +128,55 @@ export function playbook({ stack, app }: StackContext) {
     definitionBody: sfn.DefinitionBody.fromFile(DEFINITION),
     definitionSubstitutions: {
       DeadLetterQueueUrl: deadLetters.queueUrl,
+      KillSwitchName: killSwitch.parameterName,
+      TopicArn: topic.topicArn,
       ...Object.fromEntries(functions.map(({ state, fn }) => [`${state}Function`, fn.functionArn])),
+    },
+    tracingEnabled: true,
+    logs: {
+      level: sfn.LogLevel.ALL,
+      includeExecutionData: false, // alerts are evidence, and lie where evidence does
+      destination: new logs.LogGroup(stack, "ContainLogs", {
+        logGroupName: `/aws/vendedlogs/states/${app.logicalPrefixedName("contain")}`, // a name that AWS may write to
+        retention: settings.operations.logRetentionDays,
+        encryptionKey: key,
+        removalPolicy: RemovalPolicy.DESTROY,
+      }),
     },
   });
   for (const { fn } of functions) fn.grantInvoke(machine);
   deadLetters.grantSendMessages(machine);
+  for (const statement of [
+    new iam.PolicyStatement({
+      actions: ["ssm:GetParameter"],
+      resources: [killSwitch.parameterArn],
+    }),
+    new iam.PolicyStatement({ actions: ["sns:Publish"], resources: [topic.topicArn] }),
+    new iam.PolicyStatement({
+      actions: ["kms:GenerateDataKey", "kms:Decrypt"], // to publish on an encrypted topic
+      resources: [key.keyArn],
+      conditions: { StringEquals: { "kms:ViaService": `sns.${stack.region}.${stack.urlSuffix}` } },
+    }),
+  ]) {
+    machine.addToRolePolicy(statement);
+  }
+  accept(machine, {
+    "AwsSolutions-IAM5":
+      "Delivery of logs and tracing know no resource; a function's star stands for its versions.",
+    "NIST.800.53.R5-IAMNoInlinePolicy": INLINE_IS_MEANT,
+  });
 
   stack.addOutputs({
     StateMachine: machine.stateMachineArn,
     Bus: bus.eventBusName,
     DeadLetterQueue: deadLetters.queueUrl,
   });
-  return { machine, bus, deadLetters };
+  return { machine, functions, bus, deadLetters };
 }
 
-/** `SnapshotNodeEbs` is in `snapshot-node-ebs.ts`. */
-function fileOf(state: StateName): string {
-  return state.replaceAll(/(?<!^)[A-Z]/g, (letter) => `-${letter}`).toLowerCase();
+/** Two stages of one account measure apart. */
+export function metricsNamespace({ name, stage }: StackContext["app"]): string {
+  return `${name}/${stage}`;
 }
 
 function productVersion(): string {

@@ -1,178 +1,413 @@
-import { Template } from "aws-cdk-lib/assertions";
-import { App, getStack } from "sst/constructs";
-import { initProject } from "sst/project";
 import { beforeAll, describe, expect, test } from "vitest";
 import * as z from "zod";
+import { diagramOf } from "../docs/diagram.ts";
 import { STATES } from "../functions/contract.ts";
-import config from "../sst.config.ts";
-import { cluster } from "./cluster.ts";
-import { detection } from "./detection.ts";
-import { evidence } from "./evidence.ts";
-import { playbook } from "./playbook.ts";
+import { CLUSTER_STATES, groupsOf } from "../kubernetes/groups.ts";
+import { STAGE_NAMES, settingsFor } from "../stages.ts";
+import { type Resource, type SynthesizedStage, synthesize } from "../test/synthesize.ts";
+import { statementsOf } from "./grants.ts";
 
-const Resource = z.object({
-  Type: z.string(),
-  Properties: z.record(z.string(), z.unknown()).default({}),
-  DeletionPolicy: z.string().optional(),
-});
-type Resource = z.infer<typeof Resource>;
-
-let templates: Template[];
-
-beforeAll(async () => {
-  await initProject({ stage: "local" });
-  const app = new App({
-    mode: "deploy",
-    stage: "local",
-    name: "eks-containment",
-    region: "us-east-1",
-  });
-  await config.stacks(app);
-  await app.finish();
-  templates = [evidence, cluster, playbook, detection].map((stack) =>
-    Template.fromStack(getStack(stack)),
-  );
-}, 60_000);
-
-function resources(type: string): [string, Resource][] {
-  return templates.flatMap((template) =>
-    Object.entries(template.toJSON().Resources ?? {})
-      .map(([id, resource]): [string, Resource] => [id, Resource.parse(resource)])
-      .filter(([, resource]) => resource.Type === type),
-  );
-}
+/*
+ * What holds for every stage, whatever is added to the stacks. The example stages are `new`, a
+ * cluster of its own; `existing`, an adopted one; and `local`.
+ */
 
 interface Statement {
   readonly of: string;
+  readonly effect: string;
   readonly actions: readonly string[];
   readonly resources: readonly string[];
+  readonly conditions: string;
 }
 
-/** Every IAM statement of the app, with resources as text. */
-function statements(): Statement[] {
-  const many = (value: unknown): unknown[] => (Array.isArray(value) ? value : [value]);
-  return resources("AWS::IAM::Policy").flatMap(([of, { Properties }]) => {
-    const document = z
-      .object({ Statement: z.array(z.object({ Action: z.unknown(), Resource: z.unknown() })) })
-      .parse(Properties.PolicyDocument);
-    return document.Statement.map(({ Action, Resource: on }) => ({
-      of,
-      actions: many(Action).map(String),
-      resources: many(on).map((each) => (typeof each === "string" ? each : JSON.stringify(each))),
-    }));
-  });
-}
+const many = (value: unknown): unknown[] => (Array.isArray(value) ? value : [value]);
+const text = (value: unknown) => (typeof value === "string" ? value : JSON.stringify(value));
 
-describe("the functions", () => {
-  test("are one for each state, on the pinned runtime, with logs that end some day", () => {
-    // SST adds custom-resource functions of its own, which run at deployment only.
-    const functions = resources("AWS::Lambda::Function").filter(([id]) =>
-      STATES.some((state) => id.startsWith(state)),
-    );
+const Document = z.object({
+  Statement: z.array(
+    z.object({
+      Effect: z.string(),
+      Action: z.unknown(),
+      Resource: z.unknown(),
+      Condition: z.unknown().optional(),
+    }),
+  ),
+});
 
-    expect(functions).toHaveLength(STATES.length);
-    for (const [id, { Properties }] of functions) {
-      expect(Properties, id).toMatchObject({
-        Runtime: "nodejs24.x",
-        Architectures: ["arm64"],
-        LoggingConfig: expect.anything(),
-      });
-    }
-    for (const [id, { Properties }] of resources("AWS::Logs::LogGroup")) {
-      expect(Properties.RetentionInDays, id).toBeGreaterThan(0);
-    }
+describe.each(STAGE_NAMES)("stage %s", (stage) => {
+  const { cluster } = settingsFor(stage);
+  let made: SynthesizedStage;
+  beforeAll(async () => {
+    made = await synthesize(stage);
   });
 
-  test("may do no action by wildcard, and describe at most what has no resource of its own", () => {
-    const describesOnly = /^(ec2:Describe|xray:)/;
-    for (const { of, actions, resources: on } of statements()) {
-      expect(
-        actions.filter((action) => action.includes("*")),
+  /** Every statement of the policies of roles. */
+  const statements = (): Statement[] =>
+    made.ofType("AWS::IAM::Policy").flatMap(([of, { Properties }]) =>
+      Document.parse(Properties.PolicyDocument).Statement.map((each) => ({
         of,
-      ).toEqual([]);
-      if (on.includes("*")) {
+        effect: each.Effect,
+        actions: many(each.Action).map(String),
+        resources: many(each.Resource).map(text),
+        conditions: text(each.Condition ?? {}),
+      })),
+    );
+  const allowed = () => statements().filter(({ effect }) => effect === "Allow");
+  const functionsOfOurs = () =>
+    made
+      .ofType("AWS::Lambda::Function")
+      .filter(([id]) => STATES.some((state) => id.startsWith(state)));
+
+  describe("findings of cdk-nag (AwsSolutions, NIST 800-53 R5)", () => {
+    test("are none that nobody accepted", () => {
+      expect(made.objections).toEqual([]);
+    });
+
+    test("that are accepted are still found: no reason outlives its finding", () => {
+      const said = made.resources.flatMap(
+        ([, { Metadata }]) => Metadata.cdk_nag?.rules_to_suppress ?? [],
+      );
+      const found = made.accepted.map(({ id, reason }) => `${id}: ${reason}`);
+
+      expect(found.length).toBeGreaterThan(0); // the rules do run
+      expect([...new Set(said.map(({ id, reason }) => `${id}: ${reason}`))].toSorted()).toEqual(
+        [...new Set(found)].toSorted(),
+      );
+    });
+  });
+
+  describe("nothing is public", () => {
+    test("there is no way to the internet and none from it", () => {
+      for (const type of [
+        ...["AWS::EC2::InternetGateway", "AWS::EC2::NatGateway", "AWS::EC2::EIP"],
+        ...["AWS::EC2::EgressOnlyInternetGateway", "AWS::Lambda::Url", "AWS::EC2::Route"],
+      ]) {
+        expect(made.ofType(type), type).toEqual([]);
+      }
+    });
+
+    test("no security group names an address range, inwards or outwards", () => {
+      const rules = made.resources.filter(([, { Type }]) =>
+        Type.startsWith("AWS::EC2::SecurityGroup"),
+      );
+      // A group without a rule gets one that can match nothing: 255.255.255.255/32, ICMP.
+      const ranges = rules.flatMap(([id, { Properties }]) =>
+        [...JSON.stringify(Properties).matchAll(/"CidrIpv?6?":"([^"]+)"/g)]
+          .filter(([, range]) => range !== "255.255.255.255/32")
+          .map(([, range]) => `${id} ${range}`),
+      );
+
+      expect(ranges).toEqual([]);
+    });
+
+    test("every bucket blocks public access, wants TLS, is versioned and encrypted", () => {
+      const buckets = made.ofType("AWS::S3::Bucket");
+      const policies = JSON.stringify(made.ofType("AWS::S3::BucketPolicy"));
+
+      expect(buckets.length).toBeGreaterThan(1);
+      for (const [id, { Properties }] of buckets) {
+        expect(Properties, id).toMatchObject({
+          PublicAccessBlockConfiguration: {
+            ...{ BlockPublicAcls: true, BlockPublicPolicy: true },
+            ...{ IgnorePublicAcls: true, RestrictPublicBuckets: true },
+          },
+          BucketEncryption: expect.anything(),
+          VersioningConfiguration: { Status: "Enabled" },
+          LifecycleConfiguration: expect.anything(),
+        });
+        expect(policies, id).toContain(`"Bucket":{"Ref":"${id}"}`);
+      }
+      expect(policies.match(/"aws:SecureTransport":"false"/g)).toHaveLength(buckets.length);
+    });
+  });
+
+  describe("the functions", () => {
+    test("are one for each state, private, on the pinned runtime, bounded in time and number", () => {
+      const functions = functionsOfOurs();
+
+      expect(functions).toHaveLength(STATES.length);
+      for (const [id, { Properties }] of functions) {
+        expect(Properties, id).toMatchObject({
+          Runtime: "nodejs24.x",
+          Architectures: ["arm64"],
+          Timeout: expect.any(Number),
+          ReservedConcurrentExecutions: expect.any(Number),
+          LoggingConfig: expect.anything(),
+          TracingConfig: { Mode: "Active" },
+          VpcConfig: { SecurityGroupIds: [expect.anything()], SubnetIds: expect.any(Array) },
+        });
+      }
+    });
+
+    test("are all that runs, but for the one that empties the default security group at deployment", () => {
+      const others = made
+        .ofType("AWS::Lambda::Function")
+        .filter((each) => !functionsOfOurs().includes(each));
+      const custom = made.resources.filter(([, { Type }]) => Type.startsWith("Custom::"));
+      const expected = cluster.kind === "create" ? [/^CustomVpcRestrictDefaultSG/] : [];
+
+      expect(others.map(([id]) => id)).toEqual(expected.map((id) => expect.stringMatching(id)));
+      expect(custom.map(([, { Type }]) => Type)).toEqual(
+        expected.map(() => "Custom::VpcRestrictDefaultSG"),
+      );
+    });
+
+    test("may do no action by wildcard, and everywhere only what has no resource of its own", () => {
+      const withoutResource =
+        /^(ec2:Describe|xray:|ec2:(Create|Delete)NetworkInterface$|ec2:(Una|A)ssignPrivateIpAddresses$|logs:\w*(LogDeliver|ResourcePolic|DescribeLogGroups))/;
+      for (const { of, actions, resources } of allowed()) {
         expect(
-          actions.filter((action) => !describesOnly.test(action)),
+          actions.filter((action) => action.includes("*")),
+          of,
+        ).toEqual([]);
+        if (!resources.includes("*")) continue;
+        expect(
+          actions.filter((action) => !withoutResource.test(action)),
           of,
         ).toEqual([]);
       }
-    }
-  });
+    });
 
-  test("may delete nothing but open-case markers", () => {
-    const deleting = statements().filter(({ actions }) =>
-      actions.some((a) => /s3:.*Delete|Bypass|PutObjectRetention|LegalHold/.test(a)),
-    );
+    test("are kept from using in their code what Lambda needs to put them into the VPC", () => {
+      const denied = statements().filter(({ effect }) => effect === "Deny");
 
-    expect(deleting.map(({ of }) => of)).toEqual([expect.stringContaining("RecordRun")]);
-    for (const { resources: on } of deleting) {
-      for (const resource of on) expect(resource).toContain("/open/*");
-    }
-  });
-
-  test("enter the cluster as members of our groups only, each through an access entry of its own", () => {
-    const entries = resources("AWS::EKS::AccessEntry");
-
-    expect(entries).toHaveLength(6);
-    for (const [id, { Properties }] of entries) {
-      expect(Properties.Type, id).toBe("STANDARD");
-      expect(Properties.AccessPolicies, id).toBeUndefined();
-      for (const group of z.array(z.string()).parse(Properties.KubernetesGroups)) {
-        expect(group).toMatch(/^containment-(readers|responders)$/);
+      expect(denied.map(({ of }) => of.replace(/Role.*/, "")).toSorted()).toEqual(
+        [...STATES].toSorted(),
+      );
+      for (const { actions, conditions } of denied) {
+        expect(actions).toContain("ec2:CreateNetworkInterface");
+        expect(conditions).toContain("lambda:SourceFunctionArn");
       }
-    }
-  });
-});
-
-describe("evidence", () => {
-  test("lies in a locked, versioned, private, encrypted bucket that outlives the stage", () => {
-    const [[, bucket] = []] = resources("AWS::S3::Bucket");
-
-    expect(bucket?.DeletionPolicy).toBe("Retain");
-    expect(bucket?.Properties).toMatchObject({
-      ObjectLockEnabled: true,
-      ObjectLockConfiguration: { Rule: { DefaultRetention: { Mode: "GOVERNANCE", Days: 1 } } },
-      VersioningConfiguration: { Status: "Enabled" },
-      PublicAccessBlockConfiguration: { BlockPublicAcls: true, RestrictPublicBuckets: true },
-      BucketEncryption: expect.anything(),
     });
-  });
-});
 
-test("the bucket refuses every write that could overwrite", () => {
-  const [[, policy] = []] = resources("AWS::S3::BucketPolicy").filter(([id]) =>
-    id.startsWith("Evidence"),
-  );
+    test("may do what their states declare, and otherwise run, log and trace", () => {
+      const anywhere = { bucketArn: "", evidenceKeyArn: "", busArn: "", clusterArn: "" };
+      const names = { partition: "", account: "", region: "", urlSuffix: "" };
+      const running =
+        /^(xray:|logs:(CreateLogStream|PutLogEvents)$|ec2:\w+(NetworkInterface|PrivateIpAddresse|Subnet)s?$)/;
+      for (const state of STATES) {
+        const granted = allowed()
+          .filter(({ of }) => of.startsWith(`${state}Role`))
+          .flatMap(({ actions }) => actions.filter((action) => !running.test(action)));
 
-  expect(JSON.stringify(policy?.Properties.PolicyDocument)).toContain(
-    '"Condition":{"Null":{"s3:if-none-match":"true"}},"Effect":"Deny"',
-  );
-});
+        const declared = statementsOf(state, { ...anywhere, ...names });
+        expect(new Set(granted), state).toEqual(
+          new Set(declared.flatMap(({ actions }) => actions)),
+        );
+      }
+    });
 
-describe("nothing is lost on the way", () => {
-  test("the queue and every rule have a dead-letter queue", () => {
-    const withoutRedrive = resources("AWS::SQS::Queue").filter(
-      ([, { Properties }]) => Properties.RedrivePolicy === undefined,
-    );
-    expect(withoutRedrive.map(([id]) => id)).toEqual([expect.stringContaining("DeadLetters")]);
+    test("may delete nothing but open-case markers", () => {
+      const deleting = allowed().filter(({ actions }) =>
+        actions.some((a) => /s3:.*Delete|Bypass|PutObjectRetention|LegalHold/.test(a)),
+      );
 
-    for (const [id, { Properties }] of resources("AWS::Events::Rule")) {
-      const rule = z.array(z.object({ DeadLetterConfig: z.unknown() })).parse(Properties.Targets);
-      for (const target of rule) expect(target.DeadLetterConfig, id).toBeDefined();
-    }
-  });
+      expect(deleting.map(({ of }) => of)).toEqual([expect.stringContaining("RecordRun")]);
+      for (const { resources: on } of deleting) {
+        for (const resource of on) expect(resource).toContain("/open/*");
+      }
+    });
 
-  test("the pipe hands on the exact text of a message", () => {
-    const [[, pipe] = []] = resources("AWS::Pipes::Pipe");
+    test("enter the cluster as members of our groups only, each through an entry of its own", () => {
+      const entries = made
+        .ofType("AWS::EKS::AccessEntry")
+        .filter(([id]) => !id.startsWith("Person"));
 
-    expect(pipe?.Properties.TargetParameters).toEqual({
-      EventBridgeEventBusParameters: { Source: "falco", DetailType: "Falco Alert" },
+      expect(entries).toHaveLength(CLUSTER_STATES.length);
+      for (const [id, { Properties }] of entries) {
+        expect(Properties.Type, id).toBe("STANDARD");
+        expect(Properties.AccessPolicies, id).toBeUndefined();
+        const state = CLUSTER_STATES.find((each) => id.startsWith(each));
+        expect(Properties.KubernetesGroups, id).toEqual(state && groupsOf(state));
+      }
     });
   });
 
-  test("the playbook is a standard workflow, so that it can be redriven", () => {
-    const [[, machine] = []] = resources("AWS::StepFunctions::StateMachine");
+  describe("evidence", () => {
+    const evidence = (): Resource | undefined =>
+      made.ofType("AWS::S3::Bucket").find(([id]) => id.startsWith("Evidence"))?.[1];
+    const policy = () =>
+      JSON.stringify(
+        made
+          .ofType("AWS::S3::BucketPolicy")
+          .filter(([id]) => id.startsWith("Evidence"))
+          .map(([, { Properties }]) => Properties.PolicyDocument),
+      );
 
-    expect(machine?.Properties.StateMachineType).toBe("STANDARD");
+    test("lies in a locked bucket with a key of its own, both of which outlive the stage", () => {
+      const { retentionDays, lock } = settingsFor(stage).evidence;
+      const [[, key] = []] = made
+        .ofType("AWS::KMS::Key")
+        .filter(([id]) => id.startsWith("EvidenceKey"));
+
+      expect(evidence()?.DeletionPolicy).toBe("Retain");
+      expect(key?.DeletionPolicy).toBe("Retain");
+      expect(key?.Properties.EnableKeyRotation).toBe(true);
+      expect(evidence()?.Properties).toMatchObject({
+        ObjectLockEnabled: true,
+        ObjectLockConfiguration: {
+          Rule: { DefaultRetention: { Mode: lock.toUpperCase(), Days: retentionDays } },
+        },
+      });
+    });
+
+    test("is neither overwritten, nor written by others, nor reached from elsewhere", () => {
+      expect(policy()).toContain(
+        '"Condition":{"Null":{"s3:if-none-match":"true"}},"Effect":"Deny"',
+      );
+      expect(policy()).toContain(`role/${stage}-eks-containment-*`);
+      expect(policy()).toContain('"StringNotEquals":{"aws:SourceVpce"');
+    });
+  });
+
+  describe("everything has an end", () => {
+    test("every log group is encrypted and kept for as long as the settings say", () => {
+      const groups = made.ofType("AWS::Logs::LogGroup");
+
+      expect(groups.length).toBeGreaterThan(STATES.length);
+      for (const [id, { Properties }] of groups) {
+        expect(Properties, id).toMatchObject({
+          RetentionInDays: settingsFor(stage).operations.logRetentionDays,
+          KmsKeyId: expect.anything(),
+        });
+      }
+    });
+  });
+
+  describe("nothing is lost on the way", () => {
+    test("every queue has a dead-letter queue, and so has every rule that starts a run", () => {
+      const withoutRedrive = made
+        .ofType("AWS::SQS::Queue")
+        .filter(([, { Properties }]) => Properties.RedrivePolicy === undefined);
+      expect(withoutRedrive.map(([id]) => id)).toEqual([expect.stringContaining("DeadLetters")]);
+
+      const Targets = z.array(
+        z.object({ RoleArn: z.unknown().optional(), DeadLetterConfig: z.unknown().optional() }),
+      );
+      for (const [id, { Properties }] of made.ofType("AWS::Events::Rule")) {
+        for (const target of Targets.parse(Properties.Targets)) {
+          if (target.RoleArn) expect(target.DeadLetterConfig, id).toBeDefined();
+        }
+      }
+    });
+
+    test("the pipe hands on the exact text of a message", () => {
+      const [[, pipe] = []] = made.ofType("AWS::Pipes::Pipe");
+
+      expect(pipe?.Properties.TargetParameters).toEqual({
+        EventBridgeEventBusParameters: { Source: "falco", DetailType: "Falco Alert" },
+      });
+    });
+
+    test("the playbook is a standard workflow, so that it can be redriven", () => {
+      const [[, machine] = []] = made.ofType("AWS::StepFunctions::StateMachine");
+
+      expect(machine?.Properties.StateMachineType).toBe("STANDARD");
+    });
+
+    test("a failed run, late containment, dead letters and every function have an alarm that tells", () => {
+      const alarms = made.ofType("AWS::CloudWatch::Alarm");
+      const ids = alarms.map(([id]) => id).join(" ");
+
+      for (const state of STATES) expect(ids).toContain(`${state}Fails`);
+      expect(ids).toContain("ExecutionFailed");
+      expect(ids).toContain("TimeToContainOverObjective");
+      expect(ids).toContain("DeadLetters");
+      for (const [id, { Properties }] of alarms) {
+        expect(Properties.AlarmActions, id).toHaveLength(1);
+        expect(Properties.TreatMissingData, id).toBe("notBreaching");
+      }
+    });
+  });
+
+  test.runIf(stage === "new")("are drawn in docs/architecture.md (npm run diagram)", async () => {
+    const page = `# Architecture
+
+What a stage with a cluster of its own deploys, drawn from its templates: an arrow leads from what
+uses something to what it uses. \`npm run diagram\` makes this page, and a test holds it to the stacks.
+
+\`\`\`mermaid
+${diagramOf(made.templates)}
+\`\`\`
+`;
+    await expect(page).toMatchFileSnapshot("../docs/architecture.md");
+  });
+
+  test.runIf(cluster.kind === "existing")(
+    "nothing of the adopted cluster or its network is made",
+    () => {
+      const theirs = made.resources.filter(
+        ([, { Type }]) => /^AWS::(EC2|EKS)::/.test(Type) && Type !== "AWS::EKS::AccessEntry",
+      );
+
+      expect(theirs).toEqual([]);
+    },
+  );
+
+  describe.runIf(cluster.kind === "create")("the new cluster", () => {
+    test("has a private endpoint only, encrypts secrets, logs everything, knows access entries only", () => {
+      const [[, resource] = []] = made.ofType("AWS::EKS::Cluster");
+
+      expect(resource?.Properties).toMatchObject({
+        ResourcesVpcConfig: { EndpointPrivateAccess: true, EndpointPublicAccess: false },
+        AccessConfig: {
+          AuthenticationMode: "API",
+          BootstrapClusterCreatorAdminPermissions: false,
+        },
+        EncryptionConfig: [{ Resources: ["secrets"] }],
+        Logging: {
+          ClusterLogging: {
+            EnabledTypes: ["api", "audit", "authenticator", "controllerManager", "scheduler"].map(
+              (Type) => ({ Type }),
+            ),
+          },
+        },
+      });
+    });
+
+    test("enforces network policies and logs what it denied", () => {
+      const configurations = made
+        .ofType("AWS::EKS::Addon")
+        .map(([, { Properties }]) => Properties)
+        .filter(({ AddonName }) => AddonName === "vpc-cni")
+        .map(({ ConfigurationValues }) => JSON.parse(String(ConfigurationValues)));
+
+      expect(configurations).toEqual([
+        {
+          enableNetworkPolicy: "true",
+          nodeAgent: { enablePolicyEventLogs: "true", enableCloudWatchLogs: "true" },
+        },
+      ]);
+    });
+
+    test("keeps pods from the node's credentials, and a broken node for the investigator", () => {
+      const [[, template] = []] = made.ofType("AWS::EC2::LaunchTemplate");
+      const [[, nodes] = []] = made.ofType("AWS::EKS::Nodegroup");
+
+      expect(template?.Properties.LaunchTemplateData).toMatchObject({
+        MetadataOptions: { HttpTokens: "required", HttpPutResponseHopLimit: 1 },
+      });
+      expect(nodes?.Properties.NodeRepairConfig).toEqual({ Enabled: false });
+    });
+
+    test("logs flows with the packets' own addresses, which are those of pods", () => {
+      const [[, flowLog] = []] = made.ofType("AWS::EC2::FlowLog");
+
+      expect(flowLog?.Properties.LogFormat).toMatch(/\{pkt-srcaddr\} \$\{pkt-dstaddr\}/);
+      expect(flowLog?.Properties.TrafficType).toBe("ALL");
+    });
+
+    test("lets nobody of another account, and nothing to another account, through its endpoints", () => {
+      for (const [id, { Properties }] of made.ofType("AWS::EC2::VPCEndpoint")) {
+        const { Statement } = Document.parse(Properties.PolicyDocument);
+        for (const { Condition, Resource: on } of Statement) {
+          if (text(on).includes("starport-layer-bucket")) continue; // images' layers are AWS's
+          expect(text(Condition), id).toContain('"aws:PrincipalAccount":"123456789012"');
+          if (Properties.VpcEndpointType === "Gateway") {
+            expect(text(Condition), id).toContain('"aws:ResourceAccount":"123456789012"');
+          }
+        }
+      }
+    });
   });
 });

@@ -1,22 +1,29 @@
 /**
- * A quarantine without the workflow: the states' own functions, one after the other, on whatever
- * cluster they are given, with evidence in memory.
+ * A quarantine without the workflow: the states' own functions, one after the other, each on the
+ * cluster as its own rights show it, with evidence in memory.
  */
 import { randomUUID } from "node:crypto";
 import { setTimeout as delay } from "node:timers/promises";
+import { kubernetesApi } from "../adapters/kubernetes/api.ts";
+import { httpsTransport } from "../adapters/kubernetes/transport.ts";
 import type { Severity } from "../core/alert/alert.ts";
 import type { CaseRef } from "../core/case/case.ts";
+import { planPermissions } from "../core/cluster/authenticate.ts";
 import { networkFacts, observeNetwork } from "../core/cluster/network.ts";
 import type { EvidenceStore } from "../core/evidence/store.ts";
 import type { Kubernetes } from "../core/kubernetes.ts";
 import { applyPolicy } from "../core/quarantine/apply-policy.ts";
 import { completePolicy, type Progress } from "../core/quarantine/complete-policy.ts";
-import { planPermissions } from "../core/quarantine/permissions.ts";
+
 import type { Plan } from "../core/quarantine/plan.ts";
 import type { QuarantineSettings } from "../core/quarantine/settings.ts";
 import { snapshotAfter } from "../core/quarantine/snapshot-after.ts";
 import type { Step } from "../core/quarantine/steps.ts";
 import type { Verdict } from "../core/quarantine/verdict.ts";
+import { snapshotBefore } from "../core/target/snapshot-before.ts";
+import type { Target } from "../core/target/target.ts";
+import type { ClusterState } from "../functions/needs.ts";
+import type { ResponderAccess } from "../local/responder.ts";
 import { waitFor } from "../local/wait.ts";
 import { settingsFor } from "../stages.ts";
 import { memoryStore } from "./memory/evidence-store.ts";
@@ -35,6 +42,19 @@ export interface Options {
   readonly redriven?: RunOf;
 }
 
+/** The cluster as the function of a state may use it. */
+export type As = (state: ClusterState) => Kubernetes;
+
+export function asStates({ access, tokens }: ResponderAccess): As {
+  const connections = new Map<ClusterState, Kubernetes>();
+  return (state) => {
+    const made =
+      connections.get(state) ?? kubernetesApi(httpsTransport(access, async () => tokens[state]));
+    connections.set(state, made);
+    return made;
+  };
+}
+
 /** What a run is known by, and what it remembers. */
 interface RunOf {
   readonly case: CaseRef;
@@ -48,7 +68,7 @@ function newRun(): RunOf {
 
 /** Contains a pod, or a namespace where `pod` is null, and judges what came of it. */
 export async function quarantine(
-  kubernetes: Kubernetes,
+  as: As,
   { namespace, pod }: { readonly namespace: string; readonly pod: string | null },
   options: Options = {},
 ) {
@@ -56,27 +76,37 @@ export async function quarantine(
   const { case: ref, store } = options.redriven ?? newRun();
   let ahead = 0;
   const now = () => new Date(Date.now() + ahead);
-  const network = networkFacts(await observeNetwork(kubernetes, "ipv4"));
-  const missing = await kubernetes.missing(planPermissions(network), namespace);
+  const authenticate = as("Authenticate");
+  const network = networkFacts(await observeNetwork(authenticate, "ipv4"));
+  const missing = await authenticate.missing(planPermissions(network), namespace);
   if (missing.length > 0) throw new Error(`rbac.yaml lacks ${JSON.stringify(missing)}`);
   const common = { cluster: "tests", namespace, uid: null };
+  const target: Target =
+    pod === null
+      ? { ...common, kind: "namespace", name: namespace }
+      : { ...common, kind: "pod", name: pod, containerId: null };
+  const before = { kubernetes: as("SnapshotBefore"), store, now };
+  await snapshotBefore({ case: ref, target, network }, before);
   const applied = await applyPolicy(
     {
       case: ref,
       alert: { detectedAt: now().toISOString(), severity },
-      target:
-        pod === null
-          ? { ...common, kind: "namespace", name: namespace }
-          : { ...common, kind: "pod", name: pod, containerId: null },
+      target,
       mode: audit ? "audit" : "containment",
       network,
     },
-    { kubernetes, store, now, settings: { ...settingsFor("local").quarantine, ...settings } },
+    {
+      kubernetes: as("ApplyPolicy"),
+      store,
+      now,
+      settings: { ...settingsFor("local").quarantine, ...settings },
+    },
   );
   if (applied.outcome === "refused") throw new Error(applied.reason);
   let progress: Progress | null = null;
   for (let done = applied.outcome !== "applied" || !applied.pending; !done; ) {
-    const look = await completePolicy({ case: ref, progress }, { kubernetes, store, now });
+    const ports = { kubernetes: as("CompletePolicy"), store, now };
+    const look = await completePolicy({ case: ref, progress }, ports);
     ({ done, progress } = look);
     if (impatient) ahead += 700_000;
     else await delay(done ? 0 : 1_000);
@@ -90,7 +120,7 @@ export async function quarantine(
   await meanwhile?.(plan);
   const judged = await waitFor({ what: "a settled verdict", limitMs }, async () => {
     try {
-      return await snapshotAfter({ case: ref }, { kubernetes, store, now });
+      return await snapshotAfter({ case: ref }, { kubernetes: as("SnapshotAfter"), store, now });
     } catch (error) {
       if (error instanceof Error && error.name === "TargetNotSettled") return undefined;
       throw error;
@@ -105,15 +135,16 @@ export async function quarantine(
   return { ...judged, codes, allowing, plan, case: ref, store };
 }
 
-/** Undoes a step as its plan says, with the product's own rights. */
-export async function undo({ write, undo }: Step, kubernetes: Kubernetes): Promise<void> {
+/** Undoes a step as its plan says, with the rights of the states that make such writes. */
+export async function undo({ write, undo }: Step, as: As): Promise<void> {
   if (undo.action === "patch") {
-    if (!(await kubernetes.patch(undo.object, undo.patch))) {
+    if (!(await as("ApplyPolicy").patch(undo.object, undo.patch))) {
       throw new Error(`${undo.object.kind} ${undo.object.name} is gone`);
     }
   }
   if (undo.action === "delete" && write.action === "create") {
     const { apiVersion } = write.object;
+    const kubernetes = as("CompletePolicy");
     const uid = (await kubernetes.existing(write.object))?.metadata.uid;
     if (uid === undefined) throw new Error(`${undo.kind} ${undo.name} is gone`);
     const { kind, namespace, name } = undo;

@@ -1,60 +1,149 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { parseAllDocuments } from "yaml";
 import * as z from "zod";
-import type { Permission } from "../core/kubernetes.ts";
-import {
-  NETWORK_PERMISSIONS,
-  READ_PERMISSIONS,
-  SURROUNDINGS_PERMISSIONS,
-  WRITE_PERMISSIONS,
-} from "../core/quarantine/permissions.ts";
+import { describePermission, type Permission, rightsOf } from "../core/cluster/rights.ts";
+import { groupsOf } from "../kubernetes/groups.ts";
+import { MEMBERS, rbacManifest } from "../kubernetes/rbac.ts";
+import { permissionsPage } from "../stacks/permissions.ts";
 
+const Named = z.object({ name: z.string(), namespace: z.string().optional() });
 const Role = z.object({
-  kind: z.literal("ClusterRole"),
-  metadata: z.object({ name: z.string() }),
+  kind: z.enum(["ClusterRole", "Role"]),
+  metadata: Named,
   rules: z.array(
-    z.object({
+    z.strictObject({
       apiGroups: z.array(z.string()),
       resources: z.array(z.string()),
-      verbs: z.array(z.string()),
+      resourceNames: z.array(z.string()).optional(),
+      verbs: z.array(z.enum(["get", "list", "create", "patch", "update", "delete"])),
     }),
   ),
 });
-
-const text = readFileSync(join(import.meta.dirname, "../kubernetes/rbac.yaml"), "utf8");
-const documents = parseAllDocuments(text).map((document) => document.toJS());
-const roles = documents.flatMap((document) => Role.safeParse(document).data ?? []);
-
-/** `get pods.` for the core group, `list networkpolicies.networking.k8s.io` for others. */
-const granted = roles.flatMap(({ rules }) =>
-  rules.flatMap(({ apiGroups, resources, verbs }) =>
-    apiGroups.flatMap((group) =>
-      resources.flatMap((resource) => verbs.map((verb) => `${verb} ${resource}.${group}`)),
-    ),
-  ),
-);
-
-/** Reads that SnapshotNodeEbs makes beyond what a plan needs. */
-const READ_FOR_VOLUMES: readonly Permission[] = [
-  "nodes",
-  "persistentvolumeclaims",
-  "persistentvolumes",
-].map((resource) => ({ verb: "get", group: "", resource }));
-
-test("the cluster grants exactly what the code asks for", () => {
-  const needed = [
-    ...READ_PERMISSIONS,
-    ...NETWORK_PERMISSIONS,
-    ...SURROUNDINGS_PERMISSIONS,
-    ...WRITE_PERMISSIONS,
-    ...READ_FOR_VOLUMES,
-  ].map(({ verb, resource, group }) => `${verb} ${resource}.${group}`);
-
-  expect(granted.toSorted()).toEqual(needed.toSorted());
+const Binding = z.object({
+  kind: z.enum(["ClusterRoleBinding", "RoleBinding"]),
+  metadata: Named,
+  roleRef: z.object({ kind: z.enum(["ClusterRole", "Role"]), name: z.string() }),
+  subjects: z.tuple([z.object({ kind: z.literal("Group"), name: z.string() })]),
 });
 
-test("nothing is granted by wildcard, and no secret can be read", () => {
-  expect(granted.filter((right) => right.includes("*") || right.includes("secrets"))).toEqual([]);
+const root = join(import.meta.dirname, "..");
+const text = (file: string) => readFileSync(join(root, file), "utf8");
+const documents = parseAllDocuments(text("kubernetes/rbac.yaml")).map((each) => each.toJS());
+const roles = documents.flatMap((document) => Role.safeParse(document).data ?? []);
+const bindings = documents.flatMap((document) => Binding.safeParse(document).data ?? []);
+
+/** Every right of a role, rule by rule, as the authorizer reads it: each verb on each resource. */
+function rightsIn({ metadata: { namespace }, rules }: z.infer<typeof Role>): Permission[] {
+  return rules.flatMap(({ apiGroups, resources, resourceNames = [undefined], verbs }) =>
+    apiGroups.flatMap((group) =>
+      resources.flatMap((resource) =>
+        resourceNames.flatMap((name) =>
+          verbs.map((verb) => ({
+            ...{ verb, group, resource },
+            ...(namespace && { namespace }),
+            ...(name && { name }),
+          })),
+        ),
+      ),
+    ),
+  );
+}
+
+function inWords(permissions: readonly Permission[]): readonly string[] {
+  return [...new Set(permissions.map(describePermission))].toSorted();
+}
+
+test.each([
+  ["kubernetes/rbac.yaml", rbacManifest],
+  ["docs/permissions.md", permissionsPage],
+])("%s is what `npm run rbac` makes of the code", (file, generate) => {
+  expect(text(file)).toBe(generate());
+});
+
+describe("the manifest", () => {
+  test("holds roles and their bindings, and nothing else", () => {
+    expect(roles.length + bindings.length).toBe(documents.length);
+    const place = ({ name, namespace }: z.infer<typeof Named>) => `${namespace}/${name}`;
+    expect(bindings.map(({ metadata }) => place(metadata))).toEqual(
+      roles.map(({ metadata }) => place(metadata)),
+    );
+  });
+
+  test.each(MEMBERS.map(({ group, needs }) => [group, needs] as const))(
+    "grants %s exactly what the declaration costs",
+    (group, needs) => {
+      const bound = bindings.filter(({ subjects: [subject] }) => subject.name === group);
+      const granted = bound.flatMap(({ roleRef, metadata: { namespace } }) =>
+        roles
+          .filter(({ kind, metadata }) => {
+            const same = metadata.namespace === namespace && metadata.name === roleRef.name;
+            return same && kind === roleRef.kind;
+          })
+          .flatMap(rightsIn),
+      );
+
+      expect(inWords(granted)).toEqual(inWords(rightsOf(needs)));
+    },
+  );
+
+  test("speaks of our groups only, by names that EKS does not keep for itself", () => {
+    const groups = bindings.map(({ subjects: [subject] }) => subject.name);
+
+    expect(new Set(groups)).toEqual(new Set(MEMBERS.map(({ group }) => group)));
+    for (const group of groups) {
+      expect(group).toMatch(/^containment-[a-z]+(-[a-z]+)*$/);
+      expect(group).not.toMatch(/^(system|eks|aws|amazon|iam):/);
+    }
+  });
+
+  test("grants nothing by wildcard, no secret, and no way into a pod or another identity", () => {
+    const forbidden = /\*|secrets|\/|serviceaccounts|impersonate|escalate|bind\b|certificatesign/;
+
+    expect(
+      roles
+        .flatMap(rightsIn)
+        .map(describePermission)
+        .filter((each) => forbidden.test(each)),
+    ).toEqual([]);
+  });
+
+  test("lets only two states change anything, and one of these delete", () => {
+    const who = (pattern: RegExp) =>
+      roles
+        .filter((role) => rightsIn(role).some(({ verb }) => pattern.test(verb)))
+        .map(({ metadata }) => metadata.name);
+
+    expect(who(/create|patch|update/)).toEqual([
+      "containment-apply-policy",
+      "containment-complete-policy",
+    ]);
+    expect(who(/delete/)).toEqual(["containment-complete-policy"]);
+  });
+
+  test("names the namespace of what lies in one that every cluster has", () => {
+    const system = roles.filter(({ metadata }) => metadata.namespace !== undefined);
+
+    expect(new Set(system.map(({ metadata }) => metadata.namespace))).toEqual(
+      new Set(["kube-system"]),
+    );
+    const everywhere = roles.filter(({ metadata }) => metadata.namespace === undefined);
+    expect(inWords(everywhere.flatMap(rightsIn)).join("\n")).not.toContain("configmaps");
+  });
+});
+
+describe("a function", () => {
+  test("is a member of its own group", () => {
+    expect(groupsOf("SnapshotBefore")).toEqual(["containment-snapshot-before"]);
+    expect(groupsOf("ApplyPolicy")).toEqual(["containment-apply-policy"]);
+  });
+
+  test("is a member of those groups too whose rights it checks: Authenticate only", () => {
+    expect(groupsOf("Authenticate")).toEqual([
+      "containment-authenticate",
+      "containment-apply-policy",
+      "containment-complete-policy",
+    ]);
+  });
 });

@@ -11,6 +11,9 @@ export interface Deployment {
   readonly busName: string;
   readonly alertQueueUrl: string;
   readonly deadLetterQueueUrl: string;
+  readonly topicArn: string;
+  /** Name of the SSM parameter. */
+  readonly killSwitch: string;
 }
 
 const OUTPUTS = {
@@ -19,6 +22,8 @@ const OUTPUTS = {
   busName: ["playbook", "Bus"],
   deadLetterQueueUrl: ["playbook", "DeadLetterQueue"],
   alertQueueUrl: ["detection", "AlertQueue"],
+  topicArn: ["operations", "Notifications"],
+  killSwitch: ["operations", "KillSwitch"],
 } as const;
 
 /** Reads the outputs of a stage's stacks. Throws when the stage is not deployed, saying how to. */
@@ -58,5 +63,7 @@ export async function readDeployment(
     busName: output("busName"),
     alertQueueUrl: output("alertQueueUrl"),
     deadLetterQueueUrl: output("deadLetterQueueUrl"),
+    topicArn: output("topicArn"),
+    killSwitch: output("killSwitch"),
   };
 }

@@ -16,6 +16,7 @@ import {
   type Volumes,
 } from "../../core/node/snapshot-node-ebs.ts";
 import { translate } from "./errors.ts";
+import type { Statement } from "./statement.ts";
 
 /** EBS volumes and their snapshots, through EC2. */
 export function ec2Volumes(config: EC2ClientConfig): Volumes {
@@ -75,6 +76,44 @@ export function ec2Volumes(config: EC2ClientConfig): Volumes {
       }
     },
   };
+}
+
+/** Where the volumes are. */
+export interface VolumesPlace {
+  readonly partition: string;
+  readonly account: string;
+  readonly region: string;
+}
+
+/** What IAM must allow for these operations. */
+export function volumeStatements(
+  operations: readonly (keyof Volumes)[],
+  { partition, account, region }: VolumesPlace,
+): readonly Statement[] {
+  const all = (kind: string, owner: string) => `arn:${partition}:ec2:${region}:${owner}:${kind}/*`;
+  const instances = all("instance", account);
+  const volumes = all("volume", account);
+  const snapshots = all("snapshot", ""); // one that is being made has no owner yet
+  /** Tags only what it is just creating. */
+  const tags = (by: string): Statement => ({
+    actions: ["ec2:CreateTags"],
+    resources: [snapshots],
+    conditions: { StringEquals: { "ec2:CreateAction": by } },
+  });
+  const statements: Readonly<Record<keyof Volumes, readonly Statement[]>> = {
+    // Describe actions know no resource.
+    attachedTo: [{ actions: ["ec2:DescribeInstances"], resources: ["*"] }],
+    snapshotsOf: [{ actions: ["ec2:DescribeSnapshots"], resources: ["*"] }],
+    snapshotInstance: [
+      { actions: ["ec2:CreateSnapshots"], resources: [instances, volumes, snapshots] },
+      tags("CreateSnapshots"),
+    ],
+    snapshotVolume: [
+      { actions: ["ec2:CreateSnapshot"], resources: [volumes, snapshots] },
+      tags("CreateSnapshot"),
+    ],
+  };
+  return operations.flatMap((operation) => statements[operation]);
 }
 
 /** What is neither throttled nor denied nor unavailable, EC2 will not do however often it is asked. */

@@ -2,6 +2,7 @@ import { DescribeClusterCommand, EKSClient, type EKSClientConfig } from "@aws-sd
 import type { Clusters } from "../../core/cluster/authenticate.ts";
 import { PermanentError, TransientError } from "../../core/errors.ts";
 import { translate } from "./errors.ts";
+import type { Statement } from "./statement.ts";
 
 /** Clusters as EKS describes them. */
 export function eksClusters(config: EKSClientConfig): Clusters {
@@ -32,4 +33,15 @@ export function eksClusters(config: EKSClientConfig): Clusters {
       }
     },
   };
+}
+
+/** What IAM must allow for these operations. */
+export function clusterStatements(
+  operations: readonly (keyof Clusters)[],
+  { clusterArn }: { readonly clusterArn: string },
+): readonly Statement[] {
+  const statements: Readonly<Record<keyof Clusters, Statement>> = {
+    describe: { actions: ["eks:DescribeCluster"], resources: [clusterArn] },
+  };
+  return operations.map((operation) => statements[operation]);
 }

@@ -6,9 +6,12 @@ import {
 import { TransientError } from "../../core/errors.ts";
 import type { Announcements } from "../../core/evidence/record-run.ts";
 import { translate } from "./errors.ts";
+import type { Statement } from "./statement.ts";
 
 /** What the product's own events carry as their source. */
 export const EVENT_SOURCE = "eks-containment";
+
+const COMPLETED = "Containment Completed";
 
 /** The product's bus, for what it tells others. */
 export function eventBus(name: string, config: EventBridgeClientConfig): Announcements {
@@ -22,7 +25,7 @@ export function eventBus(name: string, config: EventBridgeClientConfig): Announc
               {
                 EventBusName: name,
                 Source: EVENT_SOURCE,
-                DetailType: "Containment Completed",
+                DetailType: COMPLETED,
                 Detail: JSON.stringify(result),
               },
             ],
@@ -40,4 +43,21 @@ export function eventBus(name: string, config: EventBridgeClientConfig): Announc
       }
     },
   };
+}
+
+/** What IAM must allow for these operations: that event and no request for another containment. */
+export function announcementStatements(
+  operations: readonly (keyof Announcements)[],
+  { busArn }: { readonly busArn: string },
+): readonly Statement[] {
+  const statements: Readonly<Record<keyof Announcements, Statement>> = {
+    containmentCompleted: {
+      actions: ["events:PutEvents"],
+      resources: [busArn],
+      conditions: {
+        StringEquals: { "events:source": EVENT_SOURCE, "events:detail-type": COMPLETED },
+      },
+    },
+  };
+  return operations.map((operation) => statements[operation]);
 }

@@ -17,7 +17,12 @@ import {
   type Stored,
   toBytes,
 } from "../../core/evidence/store.ts";
+import type { EvidenceNeeds } from "../../core/needs.ts";
 import { kindOf } from "./errors.ts";
+import type { Statement } from "./statement.ts";
+
+/** Open-case markers: the only keys that are ever freed. */
+const MARKERS = "open/";
 
 /**
  * Evidence in an S3 bucket with versioning and Object Lock. Every write is conditional
@@ -108,7 +113,7 @@ export function evidenceBucket(bucket: string, config: S3ClientConfig): Evidence
     },
 
     async free(key) {
-      if (!key.startsWith("open/")) throw new Error(`${key} is evidence: it is never deleted`);
+      if (!key.startsWith(MARKERS)) throw new Error(`${key} is evidence: it is never deleted`);
       try {
         await s3.send(new DeleteObjectCommand({ Bucket: bucket, Key: key }));
       } catch (error) {
@@ -116,6 +121,53 @@ export function evidenceBucket(bucket: string, config: S3ClientConfig): Evidence
       }
     },
   };
+}
+
+/** Where evidence lies. */
+export interface EvidencePlace {
+  readonly bucketArn: string;
+  /** The key that encrypts the bucket. */
+  readonly evidenceKeyArn: string;
+  /** S3's name among the services that use a key: `s3.us-east-1.amazonaws.com`. */
+  readonly s3Service: string;
+}
+
+/** What IAM must allow for what a state needs of the bucket. */
+export function evidenceStatements(
+  { writes = [], reads = [], inspects = [], frees = [] }: EvidenceNeeds,
+  { bucketArn, evidenceKeyArn, s3Service }: EvidencePlace,
+): readonly Statement[] {
+  const readable = [...new Set([...reads, ...writes])]; // what is taken already is read
+  // Whoever may not list gets 403 instead of 404 for what is not there. A key that is written once
+  // is there when it is read back, except for a marker, which may be freed in between.
+  const mayBeAbsent = [...reads, ...writes.filter((key) => key.startsWith(MARKERS))];
+  const objects = (keys: readonly string[]) => keys.map((key) => `${bucketArn}/${key}`);
+  const forAny = (keys: readonly string[], arn: string) => (keys.length > 0 ? [arn] : []);
+  const listed = { StringLike: { "s3:prefix": [...inspects] } };
+  const throughS3 = { StringEquals: { "kms:ViaService": s3Service } };
+  const statements: readonly Statement[] = [
+    { actions: ["s3:PutObject"], resources: objects(writes) },
+    { actions: ["s3:GetObject"], resources: objects(readable) },
+    { actions: ["s3:ListBucket"], resources: forAny(mayBeAbsent, bucketArn) },
+    {
+      actions: ["s3:ListBucketVersions"],
+      resources: forAny(inspects, bucketArn),
+      conditions: listed,
+    },
+    { actions: ["s3:GetObjectVersion"], resources: objects(inspects) },
+    { actions: ["s3:DeleteObject"], resources: objects(frees) },
+    {
+      actions: ["kms:GenerateDataKey"],
+      resources: forAny(writes, evidenceKeyArn),
+      conditions: throughS3,
+    },
+    {
+      actions: ["kms:Decrypt"],
+      resources: forAny([...readable, ...inspects], evidenceKeyArn),
+      conditions: throughS3,
+    },
+  ];
+  return statements.filter(({ resources }) => resources.length > 0);
 }
 
 interface GottenObject {

@@ -160,6 +160,36 @@ describe("rights", () => {
     expect(await api.missing(wanted, "payments")).toEqual([wanted[2]]);
     expect(asked).toHaveLength(3);
   });
+
+  test("of one name or of another namespace are not taken from a list that does not speak of them", async () => {
+    const { api, asked } = prepare(
+      {
+        status: 201,
+        body: {
+          status: {
+            resourceRules: [
+              { verbs: ["get"], apiGroups: [""], resources: ["configmaps"], resourceNames: ["a"] },
+              { verbs: ["list"], apiGroups: [""], resources: ["pods"] },
+            ],
+          },
+        },
+      },
+      { status: 201, body: { status: { allowed: false } } },
+      { status: 201, body: { status: { allowed: false } } },
+    );
+    const configMap = (name: string) =>
+      ({ verb: "get", group: "", resource: "configmaps", name }) as const;
+    const elsewhere = { verb: "list", group: "", resource: "pods", namespace: "other" } as const;
+
+    expect(await api.missing([configMap("a"), configMap("b"), elsewhere], "payments")).toEqual([
+      configMap("b"),
+      elsewhere,
+    ]);
+    expect(asked.slice(1).map(({ body }) => body?.content)).toMatchObject([
+      { spec: { resourceAttributes: { namespace: "payments", name: "b" } } },
+      { spec: { resourceAttributes: { namespace: "other", resource: "pods" } } },
+    ]);
+  });
 });
 
 describe("policies", () => {

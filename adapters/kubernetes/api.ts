@@ -1,18 +1,20 @@
-import type {
-  ConfigMap,
-  DaemonSet,
-  ExistingObject,
-  HorizontalPodAutoscaler,
-  Kubernetes,
-  Namespace,
-  Node,
-  PersistentVolume,
-  PersistentVolumeClaim,
-  Pod,
-  PodDisruptionBudget,
-  Service,
-  Workload,
-  WorkloadKind,
+import {
+  CALICO_AGENT,
+  type ConfigMap,
+  type DaemonSet,
+  type ExistingObject,
+  type HorizontalPodAutoscaler,
+  type Kubernetes,
+  type Namespace,
+  type Node,
+  type PersistentVolume,
+  type PersistentVolumeClaim,
+  type Pod,
+  type PodDisruptionBudget,
+  type Service,
+  SYSTEM_NAMESPACE,
+  type Workload,
+  type WorkloadKind,
 } from "../../core/kubernetes.ts";
 import type { Denial } from "../../core/policies.ts";
 import { missingPermissions } from "./access.ts";
@@ -23,6 +25,8 @@ import { failureOf, type Transport } from "./transport.ts";
 
 /** Refuse an object with a field that the kind does not have, instead of dropping the field. */
 const STRICT = "?fieldValidation=Strict";
+
+const DAEMON_SETS = { apiVersion: "apps/v1", kind: "DaemonSet" };
 
 /** Whole pods are the largest objects there are many of: a page of them is about a megabyte. */
 const POD_PAGE_SIZE = 100;
@@ -52,9 +56,10 @@ export function kubernetesApi(transport: Transport): Kubernetes {
       api.get<PersistentVolume>(`/api/v1/persistentvolumes/${encodeURIComponent(name)}`),
     workload: (kind, namespace, name) =>
       api.get<Workload>(objectPath({ apiVersion: apiVersionOf(kind), kind, namespace, name })),
-    daemonSets: (namespace) =>
-      api.list<DaemonSet>(collectionPath({ apiVersion: "apps/v1", kind: "DaemonSet", namespace })),
-    configMap: (namespace, name) => api.get<ConfigMap>(core(namespace, "configmaps", name)),
+    systemDaemonSets: () =>
+      api.list<DaemonSet>(collectionPath({ ...DAEMON_SETS, namespace: SYSTEM_NAMESPACE })),
+    calicoAgent: () => api.get<DaemonSet>(objectPath({ ...DAEMON_SETS, ...CALICO_AGENT })),
+    cniConfig: (name) => api.get<ConfigMap>(core(SYSTEM_NAMESPACE, "configmaps", name)),
 
     async surroundings(namespace) {
       const inside = `namespaces/${encodeURIComponent(namespace)}`;

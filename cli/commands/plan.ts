@@ -5,7 +5,8 @@ import { tokenSource } from "../../adapters/kubernetes/token.ts";
 import { httpsTransport } from "../../adapters/kubernetes/transport.ts";
 import { SEVERITIES } from "../../core/alert/alert.ts";
 import { networkFacts, observeNetwork } from "../../core/cluster/network.ts";
-import { makePlan } from "../../core/quarantine/apply-policy.ts";
+import type { ClusterFor } from "../../core/needs.ts";
+import { makePlan, type PLAN_NEEDS } from "../../core/quarantine/apply-policy.ts";
 import { planLines } from "../../core/quarantine/describe-plan.ts";
 import { settingsFor } from "../../stages.ts";
 import { reach } from "../stage.ts";
@@ -34,7 +35,7 @@ export async function plan(target: string, options: Options): Promise<void> {
     credentials: () => new EKSClient(aws).config.credentials(),
     now: () => new Date(),
   });
-  const kubernetes = kubernetesApi(httpsTransport(cluster, token));
+  const kubernetes: ClusterFor<typeof PLAN_NEEDS> = kubernetesApi(httpsTransport(cluster, token));
   const network = networkFacts(await observeNetwork(kubernetes, cluster.ipFamily));
   const common = { cluster: cluster.name, namespace, uid: options.uid ?? null };
   const made = await makePlan(

@@ -1,6 +1,10 @@
+import type { Needs } from "../needs.ts";
 import type { Target } from "../target/target.ts";
 import { type Alert, atLeast, type Mode, type Severity } from "./alert.ts";
 import type { Reading } from "./reading.ts";
+
+/** It decides about what it is given. */
+export const TRIAGE_NEEDS = {} as const satisfies Needs;
 
 /** What an alert about a pod contains. */
 export const SCOPES = ["pod", "namespace"] as const;

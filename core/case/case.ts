@@ -2,7 +2,18 @@ import { createHash } from "node:crypto";
 import type { Alert, Mode } from "../alert/alert.ts";
 import { artefactKey, caseKey, ignoredKey, joinedAlertKey, openCaseKey } from "../evidence/keys.ts";
 import type { Artefact, EvidenceStore } from "../evidence/store.ts";
+import type { Needs, StoreFor } from "../needs.ts";
 import type { Target } from "../target/target.ts";
+
+export const OPEN_CASE_NEEDS = {
+  evidence: {
+    writes: ["open/*", "cases/*/case.json", "cases/*/alerts/*.json", "runs/*/alert.json"],
+  },
+} as const satisfies Needs;
+
+export const RECORD_IGNORED_NEEDS = {
+  evidence: { writes: ["ignored/*"] },
+} as const satisfies Needs;
 
 /** The execution of the state machine that is acting. A redrive keeps all three values. */
 export interface Execution {
@@ -62,7 +73,7 @@ export async function openCase(
     readonly execution: Execution;
     readonly event: unknown;
   },
-  store: EvidenceStore,
+  store: StoreFor<typeof OPEN_CASE_NEEDS>,
 ): Promise<OpenedCase> {
   const { execution, target, mode } = input;
   const own = caseOf(execution);
@@ -83,7 +94,10 @@ export async function openCase(
 }
 
 /** The case that holds the target: the marker's own if it came first. */
-async function takeMarker(marker: OpenMarker, store: EvidenceStore): Promise<CaseRef> {
+async function takeMarker(
+  marker: OpenMarker,
+  store: StoreFor<typeof OPEN_CASE_NEEDS>,
+): Promise<CaseRef> {
   const { target } = marker;
   const { document: first } = await store.putOnce(openCaseKey(target), marker);
   if (first.case.id === marker.case.id || mayBeSame(first.target, target)) return first.case;
@@ -111,7 +125,7 @@ function identityOf(target: Target): string | null {
 export async function freeTarget(
   target: Target,
   owner: CaseRef,
-  store: EvidenceStore,
+  store: Pick<EvidenceStore, "read" | "free">,
 ): Promise<void> {
   for (const key of new Set([openCaseKey(target), openCaseKey(target, identityOf(target))])) {
     const marker = await store.read<OpenMarker>(key);
@@ -127,7 +141,7 @@ export async function recordIgnored(
     readonly execution: Execution;
     readonly event: unknown;
   },
-  store: EvidenceStore,
+  store: StoreFor<typeof RECORD_IGNORED_NEEDS>,
 ): Promise<Artefact> {
   const { execution } = input;
   const key = ignoredKey(execution.startedAt, execution.name);

@@ -1,11 +1,38 @@
 import type { CaseRef } from "../case/case.ts";
 import { PermanentError } from "../errors.ts";
 import { artefactKey } from "../evidence/keys.ts";
-import type { Artefact, EvidenceStore } from "../evidence/store.ts";
-import type { Kubernetes, Permission } from "../kubernetes.ts";
-import { planPermissions } from "../quarantine/permissions.ts";
+import type { Artefact } from "../evidence/store.ts";
+import type { ClusterFor, Needs, StoreFor } from "../needs.ts";
+import { APPLY_POLICY_NEEDS } from "../quarantine/apply-policy.ts";
+import { COMPLETE_POLICY_NEEDS } from "../quarantine/complete-policy.ts";
 import type { Target } from "../target/target.ts";
 import { type NetworkFacts, networkFacts, observeNetwork } from "./network.ts";
+import { describePermission, distinct, indispensableRights, type Permission } from "./rights.ts";
+
+/**
+ * It asks the API server what it may do itself: of others nobody may ask without a right of its own.
+ * So it holds the rights of the states that change the cluster, and finds out what is missing before
+ * the first write. What only one of these states lacks and another one has is not seen here; that
+ * state then fails, and a redrive resumes at it.
+ */
+export const AUTHENTICATE_NEEDS = {
+  kubernetes: {
+    reads: ["identity", "missing", "policyKinds"],
+    optional: ["systemDaemonSets", "calicoAgent", "cniConfig"],
+  },
+  evidence: { writes: ["runs/*/authentication.json"] },
+  clusters: ["describe"],
+  checks: [APPLY_POLICY_NEEDS, COMPLETE_POLICY_NEEDS],
+} as const satisfies Needs;
+
+/** What plans of this cluster can come to need: nothing of kinds of policy that it does not serve. */
+export function planPermissions({ policyKinds }: NetworkFacts): readonly Permission[] {
+  return distinct(
+    AUTHENTICATE_NEEDS.checks.flatMap(({ kubernetes }) =>
+      indispensableRights(kubernetes, policyKinds),
+    ),
+  );
+}
 
 /** Where a cluster's API server is. Not secret: later states take it from here, not from EKS. */
 export interface ClusterAccess {
@@ -32,8 +59,8 @@ export async function authenticate(
   input: { readonly case: CaseRef; readonly target: Target },
   ports: {
     readonly clusters: Clusters;
-    readonly connect: (cluster: ClusterAccess) => Kubernetes;
-    readonly store: EvidenceStore;
+    readonly connect: (cluster: ClusterAccess) => ClusterFor<typeof AUTHENTICATE_NEEDS>;
+    readonly store: StoreFor<typeof AUTHENTICATE_NEEDS>;
     readonly now: () => Date;
   },
 ): Promise<{
@@ -54,7 +81,7 @@ export async function authenticate(
   if (missing.length > 0) {
     throw new PermanentError(
       "PermissionMissing",
-      `${identity.username} may not ${missing.map(describe).join(", ")} in cluster ${cluster.name}. ` +
+      `${identity.username} may not ${missing.map(describePermission).join(", ")} in cluster ${cluster.name}. ` +
         "Apply kubernetes/rbac.yaml and check the access entry, then redrive this execution.",
     );
   }
@@ -69,8 +96,4 @@ export async function authenticate(
     },
   );
   return { cluster, network, artefacts: [artefact] };
-}
-
-function describe({ verb, group, resource }: Permission): string {
-  return `${verb} ${resource}${group === "" ? "" : `.${group}`}`;
 }

@@ -1,5 +1,12 @@
 import { PermanentError } from "../errors.ts";
-import type { ConfigMap, DaemonSet, Kubernetes } from "../kubernetes.ts";
+import {
+  CALICO_AGENT,
+  type CniConfig,
+  type ConfigMap,
+  type DaemonSet,
+  type Kubernetes,
+  SYSTEM_NAMESPACE,
+} from "../kubernetes.ts";
 import type { PolicyKind } from "../policies.ts";
 
 export const CNIS = ["vpc", "cilium", "calico"] as const;
@@ -32,12 +39,9 @@ export interface NetworkObservation {
   readonly ipFamily: "ipv4" | "ipv6";
 }
 
-/** Calico's operator puts its agents into a namespace of their own. */
-const AGENT_NAMESPACES = ["kube-system", "calico-system"];
-
 /** Reads what `networkFacts` concludes from: five requests, whatever the size of the cluster. */
 export async function observeNetwork(
-  kubernetes: Kubernetes,
+  kubernetes: Pick<Kubernetes, "policyKinds" | "systemDaemonSets" | "calicoAgent" | "cniConfig">,
   ipFamily: "ipv4" | "ipv6",
 ): Promise<NetworkObservation> {
   const unread: string[] = [];
@@ -48,15 +52,16 @@ export async function observeNetwork(
       unread.push(error.message);
       return otherwise;
     });
-  const config = (name: string) => unlessForbidden(kubernetes.configMap("kube-system", name), null);
-  const [policyKinds, vpcCniConfig, ciliumConfig, ...daemonSets] = await Promise.all([
+  const config = (name: CniConfig) => unlessForbidden(kubernetes.cniConfig(name), null);
+  const [policyKinds, vpcCniConfig, ciliumConfig, system, calico] = await Promise.all([
     kubernetes.policyKinds(),
     config("amazon-vpc-cni"),
     config("cilium-config"),
-    ...AGENT_NAMESPACES.map((namespace) => unlessForbidden(kubernetes.daemonSets(namespace), [])),
+    unlessForbidden(kubernetes.systemDaemonSets(), []),
+    unlessForbidden(kubernetes.calicoAgent(), null),
   ]);
-  const all = daemonSets.flat();
-  return { policyKinds, vpcCniConfig, ciliumConfig, daemonSets: all, ipFamily, unread };
+  const daemonSets = calico ? [...system, calico] : system;
+  return { policyKinds, vpcCniConfig, ciliumConfig, daemonSets, ipFamily, unread };
 }
 
 /**
@@ -139,7 +144,7 @@ function unknownFacts({ ipFamily, policyKinds, daemonSets }: NetworkObservation)
   const names = daemonSets.map(({ metadata }) => metadata.name).join(", ") || "none";
   const seen = [
     "no CNI that the product knows was found",
-    `DaemonSets of ${AGENT_NAMESPACES.join(" and ")}: ${names}`,
+    `DaemonSets of ${SYSTEM_NAMESPACE}, and ${CALICO_AGENT.name} of ${CALICO_AGENT.namespace}: ${names}`,
   ];
   return { cni: null, enforcing: "unknown", mode: null, ipFamily, policyKinds, seen };
 }

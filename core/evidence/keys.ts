@@ -22,6 +22,16 @@ export type ArtefactName =
   | "audit.json"
   | "manifest.json";
 
+/** What a state declares that it writes or reads; `*` stands for any text. */
+export type KeyPattern =
+  | `runs/*/${Exclude<ArtefactName, `${string}-${number}.json`>}`
+  | `runs/*/${"before" | "after"}-pods-*.json`
+  | "runs/*"
+  | "cases/*/case.json"
+  | "cases/*/alerts/*.json"
+  | "open/*"
+  | "ignored/*";
+
 export function artefactKey(runId: string, name: ArtefactName): string {
   return `${runPrefix(runId)}${name}`;
 }

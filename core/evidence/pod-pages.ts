@@ -14,7 +14,7 @@ import type { Artefact, EvidenceStore } from "./store.ts";
 export async function keepPods(
   pages: AsyncIterable<readonly Pod[]>,
   { runId, when }: { readonly runId: string; readonly when: "before" | "after" },
-  store: EvidenceStore,
+  store: Pick<EvidenceStore, "putOnce">,
   look: (pod: Pod) => void,
 ): Promise<readonly Artefact[]> {
   const artefacts: Artefact[] = [];

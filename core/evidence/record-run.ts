@@ -1,10 +1,11 @@
 import type { Alert, Mode } from "../alert/alert.ts";
 import { type CaseRef, type Execution, freeTarget } from "../case/case.ts";
 import { PermanentError } from "../errors.ts";
+import type { Needs, StoreFor } from "../needs.ts";
 import type { Target } from "../target/target.ts";
 import { type ArtefactName, artefactKey, runPrefix } from "./keys.ts";
 import { MANIFEST_SCHEMA, type Manifest, type MissingEvidence } from "./manifest.ts";
-import type { Artefact, EvidenceStore, InspectedArtefact } from "./store.ts";
+import type { Artefact, InspectedArtefact } from "./store.ts";
 
 /**
  * How a run ended. `unverified`: it was changed but could not be read back. `audited`: nothing was
@@ -41,6 +42,17 @@ export interface Announcements {
   containmentCompleted(result: RunResult & { readonly manifest: Artefact }): Promise<void>;
 }
 
+export const RECORD_RUN_NEEDS = {
+  evidence: {
+    writes: ["runs/*/containment.json", "runs/*/audit.json", "runs/*/manifest.json"],
+    inspects: ["runs/*"],
+    // The marker of a target that was left alone.
+    reads: ["open/*"],
+    frees: ["open/*"],
+  },
+  announcements: ["containmentCompleted"],
+} as const satisfies Needs;
+
 export interface RecordRunInput extends Omit<RunResult, "timeToContainMs" | "execution"> {
   readonly execution: Execution;
   /** What earlier states say that they wrote. */
@@ -57,7 +69,7 @@ export interface RecordRunInput extends Omit<RunResult, "timeToContainMs" | "exe
 export async function recordRun(
   input: RecordRunInput,
   ports: {
-    readonly store: EvidenceStore;
+    readonly store: StoreFor<typeof RECORD_RUN_NEEDS>;
     readonly announcements: Announcements;
     readonly productVersion: string;
     readonly now: () => Date;

@@ -2,8 +2,9 @@ import type { Mode } from "../alert/alert.ts";
 import type { CaseRef } from "../case/case.ts";
 import { PermanentError } from "../errors.ts";
 import { artefactKey } from "../evidence/keys.ts";
-import type { Artefact, EvidenceStore } from "../evidence/store.ts";
-import type { Kubernetes, Pod } from "../kubernetes.ts";
+import type { Artefact } from "../evidence/store.ts";
+import type { Pod } from "../kubernetes.ts";
+import type { ClusterFor, Needs, StoreFor } from "../needs.ts";
 import { describeTarget, type Target } from "../target/target.ts";
 import { machineOf } from "./provider-id.ts";
 
@@ -29,6 +30,14 @@ export interface Volumes {
   snapshotInstance(instanceId: string, tags: Tags): Promise<readonly Snapshot[]>;
   snapshotVolume(volumeId: string, tags: Tags): Promise<Snapshot>;
 }
+
+export const SNAPSHOT_NODE_EBS_NEEDS = {
+  kubernetes: { reads: ["pod", "podPages", "node", "persistentVolumeClaim", "persistentVolume"] },
+  evidence: { writes: ["runs/*/node.json", "runs/*/volumes.json"] },
+  volumes: ["attachedTo", "snapshotsOf", "snapshotInstance", "snapshotVolume"],
+} as const satisfies Needs;
+
+type Cluster = ClusterFor<typeof SNAPSHOT_NODE_EBS_NEEDS>;
 
 /** Something that could not be preserved, and why. */
 export interface NotPreserved {
@@ -67,9 +76,9 @@ export async function snapshotNodeEbs(
     readonly mode: Mode;
   },
   ports: {
-    readonly kubernetes: Kubernetes;
+    readonly kubernetes: Cluster;
     readonly volumes: Volumes;
-    readonly store: EvidenceStore;
+    readonly store: StoreFor<typeof SNAPSHOT_NODE_EBS_NEEDS>;
     readonly now: () => Date;
   },
 ): Promise<{ readonly snapshots: number; readonly artefacts: readonly Artefact[] }> {
@@ -107,7 +116,7 @@ export async function snapshotNodeEbs(
 async function targetPods(
   target: Target,
   uid: string,
-  kubernetes: Kubernetes,
+  kubernetes: Cluster,
 ): Promise<readonly Pod[]> {
   if (target.kind === "namespace") {
     const pods: Pod[] = [];
@@ -130,7 +139,7 @@ function slim({ metadata, spec }: Pod): Pod {
 
 async function locate(
   pods: readonly Pod[],
-  kubernetes: Kubernetes,
+  kubernetes: Cluster,
   volumes: Volumes,
 ): Promise<{ found: NodeRecord[]; notPreserved: NotPreserved[] }> {
   const podsOnNode = Map.groupBy(pods, (pod) => pod.spec.nodeName ?? "");
@@ -159,7 +168,7 @@ async function locate(
 
 async function claimsOf(
   pods: readonly Pod[],
-  kubernetes: Kubernetes,
+  kubernetes: Cluster,
 ): Promise<{ found: Claim[]; notPreserved: NotPreserved[] }> {
   const found: Claim[] = [];
   const notPreserved: NotPreserved[] = [];

@@ -2,8 +2,9 @@ import type { Alert, Mode } from "../alert/alert.ts";
 import type { CaseRef } from "../case/case.ts";
 import type { NetworkFacts } from "../cluster/network.ts";
 import { artefactKey } from "../evidence/keys.ts";
-import type { Artefact, EvidenceStore } from "../evidence/store.ts";
-import type { Kubernetes, Surroundings } from "../kubernetes.ts";
+import type { Artefact } from "../evidence/store.ts";
+import type { Surroundings } from "../kubernetes.ts";
+import type { ClusterFor, Needs, StoreFor } from "../needs.ts";
 import { proveTarget } from "../target/prove.ts";
 import type { Target } from "../target/target.ts";
 import { type CarriedOut, carryOut, nameTakenError } from "./carry-out.ts";
@@ -12,6 +13,32 @@ import { nameTaken, type Plan } from "./plan.ts";
 import { planNamespaceQuarantine } from "./plan-namespace.ts";
 import { planPodQuarantine } from "./plan-pod.ts";
 import type { QuarantineSettings } from "./settings.ts";
+
+export const APPLY_POLICY_NEEDS = {
+  kubernetes: {
+    reads: ["namespace", "pod", "policies", "workload"],
+    optional: ["surroundings"],
+    patches: [
+      ...["Pod", "Deployment", "ReplicaSet", "StatefulSet", "DaemonSet", "Job"],
+      ...["NetworkPolicy", "ApplicationNetworkPolicy"],
+    ],
+    makes: [
+      ...["NetworkPolicy", "ClusterNetworkPolicy", "CiliumNetworkPolicy", "GlobalNetworkPolicy"],
+    ],
+  },
+  evidence: {
+    writes: ["runs/*/plan.json", "runs/*/policy.json"],
+    reads: ["runs/*/plan.json"],
+  },
+} as const satisfies Needs;
+
+/** Of whoever wants to see a plan and change nothing, as `containment plan` does. */
+export const PLAN_NEEDS = {
+  kubernetes: {
+    reads: ["namespace", "pod", "policies", "policyKinds", "workload"],
+    optional: ["surroundings", "systemDaemonSets", "calicoAgent", "cniConfig"],
+  },
+} as const satisfies Needs;
 
 /** What was changed, as `policy.json` keeps it. */
 export interface AppliedPolicy {
@@ -58,11 +85,16 @@ export interface ApplyInput {
 }
 
 interface Ports {
-  readonly kubernetes: Kubernetes;
-  readonly store: EvidenceStore;
+  readonly kubernetes: ClusterFor<typeof APPLY_POLICY_NEEDS>;
+  readonly store: StoreFor<typeof APPLY_POLICY_NEEDS>;
   readonly settings: QuarantineSettings;
   readonly now: () => Date;
 }
+
+type Reads = Pick<
+  Ports["kubernetes"],
+  "namespace" | "pod" | "policies" | "workload" | "surroundings"
+>;
 
 /**
  * Proves the target, plans, keeps the plan, then carries out its first phase. The plan is written to
@@ -102,7 +134,7 @@ export async function applyPolicy(input: ApplyInput, ports: Ports): Promise<Appl
 }
 
 /** A redrive may come days later, when the name belongs to another namespace. */
-async function isSameNamespace({ target }: Plan, kubernetes: Kubernetes): Promise<boolean> {
+async function isSameNamespace({ target }: Plan, kubernetes: Reads): Promise<boolean> {
   if (target.kind === "pod") return true; // the patch of its labels tests the UID
   return (await kubernetes.namespace(target.namespace))?.metadata.uid === target.uid;
 }
@@ -127,7 +159,7 @@ async function keepPlan(
  */
 export async function makePlan(
   input: ApplyInput,
-  { kubernetes, settings, now }: Omit<Ports, "store">,
+  { kubernetes, settings, now }: Pick<Ports, "settings" | "now"> & { readonly kubernetes: Reads },
 ): Promise<{ plan: Plan; taken: string | null } | { reason: string }> {
   const { target, network, mode } = input;
   const age = { detectedAt: Date.parse(input.alert.detectedAt), now: now().getTime() };
@@ -162,10 +194,7 @@ export async function makePlan(
 }
 
 /** They are told, not decided by: that they cannot be read must not stop a containment. */
-async function surroundingsOf(
-  kubernetes: Kubernetes,
-  namespace: string,
-): Promise<Surroundings | null> {
+async function surroundingsOf(kubernetes: Reads, namespace: string): Promise<Surroundings | null> {
   try {
     return await kubernetes.surroundings(namespace);
   } catch {

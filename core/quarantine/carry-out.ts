@@ -1,3 +1,4 @@
+import type { ClusterWrite } from "../cluster/rights.ts";
 import { PermanentError, TransientError } from "../errors.ts";
 import type { Kubernetes } from "../kubernetes.ts";
 import type { Denial } from "../policies.ts";
@@ -15,6 +16,8 @@ export interface CarriedOut {
   readonly outcome: "done" | "absent";
 }
 
+type Writes = Pick<Kubernetes, ClusterWrite>;
+
 /**
  * Makes one write, once: run again it finds what it did and leaves it as it is.
  *
@@ -24,7 +27,7 @@ export interface CarriedOut {
 export async function carryOut(
   { write }: Step,
   caseId: string,
-  kubernetes: Kubernetes,
+  kubernetes: Writes,
 ): Promise<CarriedOut> {
   if (write.action === "patch") {
     const { kind, namespace, name, uid } = write.object;
@@ -44,7 +47,7 @@ export async function carryOut(
   return { action: "delete", ...named, uid, outcome: "done" };
 }
 
-async function create(object: Denial, caseId: string, kubernetes: Kubernetes): Promise<string> {
+async function create(object: Denial, caseId: string, kubernetes: Writes): Promise<string> {
   const created = await kubernetes.create(object);
   if (created !== null) return created;
   const existing = await ownExisting(object, caseId, kubernetes);
@@ -60,7 +63,7 @@ async function create(object: Denial, caseId: string, kubernetes: Kubernetes): P
   return existing.metadata.uid ?? "";
 }
 
-async function ownExisting(object: Denial, caseId: string, kubernetes: Kubernetes) {
+async function ownExisting(object: Denial, caseId: string, kubernetes: Writes) {
   const existing = await kubernetes.existing(object);
   const owner = existing && otherOwner(existing.metadata, caseId);
   if (owner) throw nameTakenError(`${object.kind} ${object.metadata.name} exists and is ${owner}`);

@@ -1,12 +1,23 @@
 import type { CaseRef } from "../case/case.ts";
 import { PermanentError } from "../errors.ts";
 import { artefactKey } from "../evidence/keys.ts";
-import type { Artefact, EvidenceStore } from "../evidence/store.ts";
-import type { Kubernetes } from "../kubernetes.ts";
+import type { Artefact } from "../evidence/store.ts";
+import type { ClusterFor, Needs, StoreFor } from "../needs.ts";
 import { type CarriedOut, carryOut } from "./carry-out.ts";
 import { describeCondition } from "./describe-plan.ts";
 import type { Condition, Plan } from "./plan.ts";
 import { podIdentifier } from "./vpc-cni/identifier.ts";
+
+export const COMPLETE_POLICY_NEEDS = {
+  kubernetes: {
+    reads: ["policyEndpoints", "podMetadataPages"],
+    makes: ["NetworkPolicy", "ClusterNetworkPolicy"],
+    deletes: ["NetworkPolicy", "ClusterNetworkPolicy"],
+  },
+  evidence: { writes: ["runs/*/completion.json"], reads: ["runs/*/plan.json"] },
+} as const satisfies Needs;
+
+type Cluster = ClusterFor<typeof COMPLETE_POLICY_NEEDS>;
 
 /** Seconds for which one phase is waited for; a rollout that takes longer is stuck. */
 const WAIT_AT_MOST_SECONDS = 600;
@@ -45,8 +56,8 @@ export interface Completion {
 export async function completePolicy(
   input: { readonly case: CaseRef; readonly progress: Progress | null },
   ports: {
-    readonly kubernetes: Kubernetes;
-    readonly store: EvidenceStore;
+    readonly kubernetes: Cluster;
+    readonly store: StoreFor<typeof COMPLETE_POLICY_NEEDS>;
     readonly now: () => Date;
   },
 ): Promise<{
@@ -94,7 +105,7 @@ async function advance(
   plan: Plan,
   progress: Progress,
   now: () => Date,
-  kubernetes: Kubernetes,
+  kubernetes: Cluster,
 ): Promise<Progress> {
   const phase = plan.phases[progress.phase];
   if (!phase) return progress;
@@ -130,7 +141,7 @@ async function advance(
 async function isMet(
   condition: Condition | null,
   plan: Plan,
-  kubernetes: Kubernetes,
+  kubernetes: Cluster,
 ): Promise<boolean> {
   if (condition === null) return true;
   const { target, network } = plan;

@@ -16,7 +16,10 @@ export type Owner =
 
 /** Follows the pod's controller: at most two requests, from the pod to its ReplicaSet to that one's
  * Deployment. */
-export async function readOwner(kubernetes: Kubernetes, pod: Pod): Promise<Owner> {
+export async function readOwner(
+  kubernetes: Pick<Kubernetes, "workload">,
+  pod: Pod,
+): Promise<Owner> {
   const { namespace = "", labels = {} } = pod.metadata;
   const direct = await controllerOf(kubernetes, pod.metadata, namespace);
   if (direct.kind === "none" || direct.kind === "unknown") return direct;
@@ -32,7 +35,7 @@ export async function readOwner(kubernetes: Kubernetes, pod: Pod): Promise<Owner
 }
 
 async function controllerOf(
-  kubernetes: Kubernetes,
+  kubernetes: Pick<Kubernetes, "workload">,
   { ownerReferences = [] }: Pod["metadata"],
   namespace: string,
 ): Promise<Owner> {

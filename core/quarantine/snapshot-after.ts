@@ -3,8 +3,9 @@ import { networkFacts, observeNetwork } from "../cluster/network.ts";
 import { PermanentError, TransientError } from "../errors.ts";
 import { artefactKey } from "../evidence/keys.ts";
 import { keepPods } from "../evidence/pod-pages.ts";
-import type { Artefact, EvidenceStore } from "../evidence/store.ts";
-import type { Kubernetes, Pod } from "../kubernetes.ts";
+import type { Artefact } from "../evidence/store.ts";
+import type { Pod } from "../kubernetes.ts";
+import type { ClusterFor, Needs, StoreFor } from "../needs.ts";
 import type { AppliedPolicy } from "./apply-policy.ts";
 import type { Completion } from "./complete-policy.ts";
 import type { Plan } from "./plan.ts";
@@ -13,6 +14,23 @@ import { type SeenPod, seenPod } from "./seen-pod.ts";
 import { afterSteps } from "./simulate.ts";
 import { type Observation, type Verdict, verdictOf } from "./verdict.ts";
 import { podIdentifier } from "./vpc-cni/identifier.ts";
+
+export const SNAPSHOT_AFTER_NEEDS = {
+  kubernetes: {
+    reads: ["namespace", "policies", "policyEndpoints", "policyKinds", "podPages"],
+    optional: ["systemDaemonSets", "calicoAgent", "cniConfig"],
+  },
+  evidence: {
+    writes: ["runs/*/after.json", "runs/*/after-pods-*.json"],
+    reads: ["runs/*/plan.json", "runs/*/policy.json", "runs/*/completion.json"],
+  },
+} as const satisfies Needs;
+
+interface Ports {
+  readonly kubernetes: ClusterFor<typeof SNAPSHOT_AFTER_NEEDS>;
+  readonly store: StoreFor<typeof SNAPSHOT_AFTER_NEEDS>;
+  readonly now: () => Date;
+}
 
 /** What no verdict speaks of; said in the evidence so that nobody takes it for more. */
 const NOT_PROVEN = [
@@ -49,11 +67,7 @@ interface After {
  */
 export async function snapshotAfter(
   input: { readonly case: CaseRef },
-  ports: {
-    readonly kubernetes: Kubernetes;
-    readonly store: EvidenceStore;
-    readonly now: () => Date;
-  },
+  ports: Ports,
 ): Promise<{
   readonly verdict: Verdict["verdict"] | "audited";
   /** Without the lists of names, which are in after.json. */
@@ -108,7 +122,7 @@ const PLAN_IS_FRESH_MS = 60_000;
 async function asSeenNow(
   plan: Plan,
   applied: AppliedPolicy | null,
-  kubernetes: Kubernetes,
+  kubernetes: Ports["kubernetes"],
 ): Promise<Plan> {
   const { network, before } = plan;
   const now = networkFacts(await observeNetwork(kubernetes, network.ipFamily));
@@ -127,7 +141,7 @@ async function observe(
   plan: Plan,
   completion: Completion | null,
   runId: string,
-  { kubernetes, store }: { readonly kubernetes: Kubernetes; readonly store: EvidenceStore },
+  { kubernetes, store }: Pick<Ports, "kubernetes" | "store">,
 ): Promise<{ readonly observed: Observation; readonly podPages: readonly Artefact[] }> {
   const { target, network } = plan;
   const pods: SeenPod[] = [];

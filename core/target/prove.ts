@@ -41,7 +41,11 @@ export interface AlertAge {
  * Errors: `TargetNotSettled` (transient) while the alert is so young that the pod's status may not
  * show its container yet.
  */
-export function proveTarget(target: Target, age: AlertAge, kubernetes: Kubernetes): Promise<Proof> {
+export function proveTarget(
+  target: Target,
+  age: AlertAge,
+  kubernetes: Pick<Kubernetes, "pod" | "namespace">,
+): Promise<Proof> {
   return target.kind === "pod"
     ? provePod(target, age, kubernetes)
     : proveNamespace(target, kubernetes);
@@ -50,7 +54,7 @@ export function proveTarget(target: Target, age: AlertAge, kubernetes: Kubernete
 async function provePod(
   target: PodTarget,
   { detectedAt, now }: AlertAge,
-  kubernetes: Kubernetes,
+  kubernetes: Pick<Kubernetes, "pod">,
 ): Promise<Proof> {
   const pod = await kubernetes.pod(target.namespace, target.name);
   const uid = pod?.metadata.uid;
@@ -80,7 +84,10 @@ async function provePod(
   };
 }
 
-async function proveNamespace(target: NamespaceTarget, kubernetes: Kubernetes): Promise<Proof> {
+async function proveNamespace(
+  target: NamespaceTarget,
+  kubernetes: Pick<Kubernetes, "namespace">,
+): Promise<Proof> {
   const namespace = await kubernetes.namespace(target.name);
   const uid = namespace?.metadata.uid;
   if (uid === undefined) return unproven(target, "it does not exist");

@@ -3,9 +3,14 @@ import type { NetworkFacts } from "../cluster/network.ts";
 import { artefactKey } from "../evidence/keys.ts";
 import { keepPods } from "../evidence/pod-pages.ts";
 import { redactPod } from "../evidence/redact.ts";
-import type { Artefact, EvidenceStore } from "../evidence/store.ts";
-import type { Kubernetes } from "../kubernetes.ts";
+import type { Artefact } from "../evidence/store.ts";
+import type { ClusterFor, Needs, StoreFor } from "../needs.ts";
 import type { Target } from "./target.ts";
+
+export const SNAPSHOT_BEFORE_NEEDS = {
+  kubernetes: { reads: ["namespace", "policies", "pod", "podPages"] },
+  evidence: { writes: ["runs/*/before.json", "runs/*/before-pods-*.json"] },
+} as const satisfies Needs;
 
 /**
  * Writes down the target and all that selects it before anything is changed: the namespace, the
@@ -15,8 +20,8 @@ import type { Target } from "./target.ts";
 export async function snapshotBefore(
   input: { readonly case: CaseRef; readonly target: Target; readonly network: NetworkFacts },
   ports: {
-    readonly kubernetes: Kubernetes;
-    readonly store: EvidenceStore;
+    readonly kubernetes: ClusterFor<typeof SNAPSHOT_BEFORE_NEEDS>;
+    readonly store: StoreFor<typeof SNAPSHOT_BEFORE_NEEDS>;
     readonly now: () => Date;
   },
 ): Promise<{ readonly artefacts: readonly Artefact[] }> {

@@ -3,9 +3,8 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { KubeConfig } from "@kubernetes/client-node";
-import type { ClusterAccess } from "../../core/cluster/authenticate.ts";
 import { startKubernetes } from "../kubernetes.ts";
-import { responderAccess } from "../responder.ts";
+import { type ResponderAccess, responderAccess } from "../responder.ts";
 import { type Cluster, connectAdministrator } from "./cluster.ts";
 import type { Enclosure } from "./enclosure.ts";
 import { createMarkers, createNamespace, createNode, nodeName, ownNamespace } from "./objects.ts";
@@ -13,8 +12,7 @@ import { type PolicyController, startPolicyController } from "./policy-controlle
 
 export interface ControlPlane {
   readonly cluster: Cluster;
-  readonly access: ClusterAccess;
-  readonly token: string;
+  readonly responder: ResponderAccess;
   readonly enforced: PolicyController["enforced"];
   stop(): Promise<void>;
 }
@@ -41,14 +39,14 @@ export async function startControlPlane(binaries: Enclosure): Promise<ControlPla
     await createMarkers(cluster);
     const administrator = new KubeConfig();
     administrator.loadFromFile(kubeconfig);
-    const { access, token } = await responderAccess(administrator);
+    const responder = await responderAccess(administrator);
     const controller = await startPolicyController(binaries.policyController, {
       kubeconfig,
       node: nodeName,
       logFile: join(folder, "policy-controller.log"),
     });
     undo.push(() => controller.stop());
-    return { cluster, access, token, enforced: controller.enforced, stop };
+    return { cluster, responder, enforced: controller.enforced, stop };
   } catch (error) {
     await stop();
     throw error;

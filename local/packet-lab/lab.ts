@@ -3,9 +3,9 @@
  * policy controller, and pods that are network namespaces. It takes the network namespace of this
  * process for its node, so it starts only where `npm run packets` has made one.
  */
-import type { ClusterAccess } from "../../core/cluster/authenticate.ts";
 import type { Labels, Namespace, ObjectMeta, Pod } from "../../core/kubernetes.ts";
 import type { NetworkPolicy } from "../../core/policies.ts";
+import type { ResponderAccess } from "../responder.ts";
 import type { Cluster } from "./cluster.ts";
 import { startControlPlane } from "./control-plane.ts";
 import { listen } from "./echo.ts";
@@ -44,8 +44,7 @@ export type Origin = Place | "node";
 export interface Lab {
   readonly node: { readonly name: string; readonly address: string };
   /** What `httpsTransport` of adapters/kubernetes needs, with the rights of the product. */
-  readonly access: ClusterAccess;
-  readonly token: string;
+  readonly responder: ResponderAccess;
   /** The administrator. */
   readonly cluster: Cluster;
 
@@ -87,7 +86,7 @@ export async function startLab(): Promise<Lab> {
   const binaries = await enclosure();
   await setUpNode();
   const controlPlane = await startControlPlane(binaries);
-  const { cluster, access, token } = controlPlane;
+  const { cluster, responder } = controlPlane;
   const running = new Map<string, { readonly sandbox: PodSandbox; end(): Promise<void> }>();
   const runningAt = ({ address }: Place) => {
     const found = running.get(address);
@@ -107,8 +106,7 @@ export async function startLab(): Promise<Lab> {
 
   return {
     node: { name: nodeName, address: nodeAddress },
-    access,
-    token,
+    responder,
     cluster,
 
     addNamespace: (name, labels = {}) => createNamespace(cluster, name, labels),

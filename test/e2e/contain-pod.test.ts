@@ -69,10 +69,11 @@ describe("a Falco message about a shell in a pod", () => {
     expect(result).toMatchObject({ verdict: "contained", reasons: [], missing: [] });
     expect(result.timeToContainMs).toBeGreaterThan(0);
     const visited = [...new Set(await stateNames(execution.arn))];
-    const beside = visited.slice(9, -2).toSorted(); // of branches that run at the same time
-    expect([...visited.slice(0, 9), ...beside, ...visited.slice(-2)]).toEqual([
+    const beside = visited.slice(10, -3).toSorted(); // of branches that run at the same time
+    expect([...visited.slice(0, 10), ...beside, ...visited.slice(-3)]).toEqual([
       "Triage",
       "Triaged",
+      "CheckKillSwitch",
       "OpenCase",
       "Opened",
       "Authenticate",
@@ -85,6 +86,7 @@ describe("a Falco message about a shell in a pod", () => {
       "WaitForCluster",
       "SnapshotAfter",
       "RecordRun",
+      "Notify",
     ]);
   });
 
@@ -149,8 +151,9 @@ describe("a Falco message about a shell in a pod", () => {
 
     expect(kept?.document.identity.username).toContain(":assumed-role/");
     expect(kept?.document.identity.groups.toSorted()).toEqual([
-      "containment-readers",
-      "containment-responders",
+      "containment-apply-policy",
+      "containment-authenticate",
+      "containment-complete-policy",
       "system:authenticated",
     ]);
   });

@@ -1,25 +1,22 @@
 /**
- * Quarantines on the real API server without the workflow, with no more rights than
- * kubernetes/rbac.yaml gives. The workflow around them is tested by the other files.
+ * Quarantines on the real API server without the workflow, each state with no more rights than
+ * kubernetes/rbac.yaml gives to it. The workflow around them is tested by the other files.
  */
 import { randomUUID } from "node:crypto";
 import type { KubernetesObject, V1PodSpec, V1PodTemplateSpec } from "@kubernetes/client-node";
-import { kubernetesApi } from "../../adapters/kubernetes/api.ts";
-import { httpsTransport } from "../../adapters/kubernetes/transport.ts";
-import type { Kubernetes } from "../../core/kubernetes.ts";
 import { applyManifests } from "../../local/manifests.ts";
 import { responderAccess } from "../../local/responder.ts";
 import { waitFor } from "../../local/wait.ts";
+import { type As, asStates } from "../quarantine-run.ts";
 import { core, kubeconfig } from "./harness.ts";
 
-export { type Options, quarantine } from "../quarantine-run.ts";
+export { type As, type Options, quarantine } from "../quarantine-run.ts";
 
 const limitMs = 60_000;
 
-/** The cluster as a member of both groups of kubernetes/rbac.yaml sees it. */
-export async function asResponder(): Promise<Kubernetes> {
-  const { access, token } = await responderAccess(kubeconfig);
-  return kubernetesApi(httpsTransport(access, async () => token));
+/** The cluster as the function of each state sees it. */
+export async function asResponder(): Promise<As> {
+  return asStates(await responderAccess(kubeconfig));
 }
 
 export const pause: V1PodSpec = {

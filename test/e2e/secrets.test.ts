@@ -3,10 +3,9 @@ import {
   paginateDescribeLogGroups,
   paginateFilterLogEvents,
 } from "@aws-sdk/client-cloudwatch-logs";
-import { AuthorizationV1Api, KubeConfig } from "@kubernetes/client-node";
 import { expect, test } from "vitest";
 import { STATES } from "../../functions/contract.ts";
-import { aws, endOf, openShop, raiseAlert, resultOf, stage, victimOf } from "./harness.ts";
+import { aws, endOf, openShop, raiseAlert, resultOf, victimOf } from "./harness.ts";
 
 const logs = new CloudWatchLogsClient(aws);
 
@@ -46,35 +45,4 @@ test("every line of a run's log names its case and execution, and none holds a t
   expect([...lines.values()].flat().join("\n")).not.toMatch(
     /k8s-aws-v1\.|X-Amz-Signature|X-Amz-Security-Token|Bearer /i,
   );
-});
-
-test.each([
-  ["containment-readers", "get", "pods", true],
-  ["containment-readers", "patch", "pods", false],
-  ["containment-readers", "get", "secrets", false],
-  ["containment-responders", "patch", "pods", true],
-  ["containment-responders", "delete", "pods", false],
-  ["containment-responders", "create", "pods/exec", false],
-  ["system:authenticated", "get", "pods", false],
-])("for the real authorizer, %s may %s %s: %s", async (group, verb, resource, allowed) => {
-  const kubeconfig = new KubeConfig();
-  kubeconfig.loadFromFile(stage.kubeconfig);
-  const [name, subresource] = resource.split("/");
-
-  const { status } = await kubeconfig.makeApiClient(AuthorizationV1Api).createSubjectAccessReview({
-    body: {
-      spec: {
-        user: "somebody",
-        groups: [group],
-        resourceAttributes: {
-          namespace: "payments",
-          verb,
-          ...(name && { resource: name }),
-          ...(subresource && { subresource }),
-        },
-      },
-    },
-  });
-
-  expect(status?.allowed).toBe(allowed);
 });

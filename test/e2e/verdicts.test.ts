@@ -1,12 +1,12 @@
 import { AppsV1Api, CustomObjectsApi } from "@kubernetes/client-node";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import type { Kubernetes } from "../../core/kubernetes.ts";
 import type { Plan } from "../../core/quarantine/plan.ts";
 import { REASONS, type ReasonCode } from "../../core/quarantine/reasons.ts";
 import { type CniProfile, installCni } from "../../local/cni/cni.ts";
 import { applyManifests } from "../../local/manifests.ts";
 import { core, kubeconfig, networking } from "./harness.ts";
 import {
+  type As,
   aBarePod,
   aDeployment,
   aNetworkPolicy,
@@ -20,12 +20,12 @@ import {
 const apps = kubeconfig.makeApiClient(AppsV1Api);
 const custom = kubeconfig.makeApiClient(CustomObjectsApi);
 
-let kubernetes: Kubernetes;
+let as: As;
 /** Every code that some test of this file has shown. */
 const shown = new Set<ReasonCode>();
 
 beforeAll(async () => {
-  kubernetes = await asResponder();
+  as = await asResponder();
 });
 
 afterAll(async () => {
@@ -39,7 +39,7 @@ function under(profile: CniProfile) {
 async function judge(
   ...args: Parameters<typeof quarantine> extends [unknown, ...infer R] ? R : never
 ) {
-  const judged = await quarantine(kubernetes, ...args);
+  const judged = await quarantine(as, ...args);
   for (const { code } of judged.reasons) shown.add(code);
   return judged;
 }

@@ -1,3 +1,4 @@
+import type { Permission } from "../../core/cluster/rights.ts";
 import type {
   ConfigMap,
   DaemonSet,
@@ -8,7 +9,6 @@ import type {
   Kubernetes,
   Node,
   ObjectMeta,
-  Permission,
   PersistentVolume,
   PersistentVolumeClaim,
   Pod,
@@ -36,7 +36,9 @@ export interface MemoryCluster extends Kubernetes {
     claims: PersistentVolumeClaim[];
     persistentVolumes: PersistentVolume[];
     workloads: (Workload & { readonly kind: WorkloadKind })[];
+    /** Those of kube-system. */
     daemonSets: DaemonSet[];
+    calicoAgent: DaemonSet | null;
     configMaps: ConfigMap[];
     services: Service[];
     disruptionBudgets: PodDisruptionBudget[];
@@ -83,6 +85,7 @@ export function memoryCluster(initial: Partial<MemoryCluster["state"]> = {}): Me
     persistentVolumes: [],
     workloads: [],
     daemonSets: [],
+    calicoAgent: null,
     configMaps: [],
     services: [],
     disruptionBudgets: [],
@@ -157,8 +160,9 @@ export function memoryCluster(initial: Partial<MemoryCluster["state"]> = {}): Me
           name,
         ),
       ),
-    daemonSets: (namespace) => read(namespace === "kube-system" ? state.daemonSets : []),
-    configMap: (_, name) => read(named(state.configMaps, name)),
+    systemDaemonSets: () => read(state.daemonSets),
+    calicoAgent: () => read(state.calicoAgent),
+    cniConfig: (name) => read(named(state.configMaps, name)),
     surroundings: (namespace) =>
       read({
         pods: firstPage(state.pods, namespace),
@@ -219,7 +223,7 @@ export function memoryCluster(initial: Partial<MemoryCluster["state"]> = {}): Me
         clusterNetworkPolicies: without(state.policies.clusterNetworkPolicies),
       };
     },
-    identity: () => read({ username: "apply-policy", groups: ["containment-responders"] }),
+    identity: () => read({ username: "apply-policy", groups: ["containment-apply-policy"] }),
     missing: (permissions) =>
       read(
         permissions.filter(({ verb, resource }) =>

@@ -4,10 +4,8 @@
  */
 import fc from "fast-check";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { kubernetesApi } from "../../adapters/kubernetes/api.ts";
-import { httpsTransport } from "../../adapters/kubernetes/transport.ts";
 import { type Lab, type LabPod, startLab } from "../../local/packet-lab/lab.ts";
-import { quarantine } from "../quarantine-run.ts";
+import { asStates, quarantine } from "../quarantine-run.ts";
 import {
   type Attempt,
   attempts,
@@ -70,7 +68,7 @@ test("packets and evaluator agree on every flow of every scene", {
 test("amid random policies a quarantined pod is as open as its verdict says", {
   timeout: TIME_LIMIT_MS,
 }, async () => {
-  const product = kubernetesApi(httpsTransport(lab.access, async () => lab.token));
+  const product = asStates(lab.responder);
   const guests = await addGuests(lab, NAMESPACES, { ports: PORTS, look });
   let scenes = 0;
   let closed = 0;

@@ -202,7 +202,8 @@ test("a pod that is removed answers no more", async () => {
 });
 
 test("the product's own adapter works in the lab, with the product's rights", async () => {
-  const transport = httpsTransport(lab.access, async () => lab.token);
+  const { access, tokens } = lab.responder;
+  const transport = httpsTransport(access, async () => tokens.ApplyPolicy);
   const product = kubernetesApi(transport);
 
   expect((await product.pod("shop", "api"))?.status?.podIP).toBe(api.address);

@@ -3,13 +3,10 @@
  * evaluator, verdict.
  */
 import { expect } from "vitest";
-import { kubernetesApi } from "../../adapters/kubernetes/api.ts";
-import { httpsTransport } from "../../adapters/kubernetes/transport.ts";
-import type { Kubernetes } from "../../core/kubernetes.ts";
 import type { NetworkPolicy } from "../../core/policies.ts";
 import { type Lab, type LabPod, type Place, startLab } from "../../local/packet-lab/lab.ts";
 import type { LongLivedFlow } from "../../local/packet-lab/pod.ts";
-import { type Options, quarantine } from "../quarantine-run.ts";
+import { type As, asStates, type Options, quarantine } from "../quarantine-run.ts";
 import {
   type Attempt,
   attempts,
@@ -32,7 +29,7 @@ export const PORTS = [HTTP, DNS, 8080];
 export interface Shop {
   readonly lab: Lab;
   /** The cluster with the product's own rights. */
-  readonly product: Kubernetes;
+  readonly product: As;
   /** Of the namespace `shop`: the suspect, one with the same labels, and another. */
   readonly web: LabPod;
   readonly sibling: LabPod;
@@ -58,7 +55,7 @@ export interface Contained {
 
 export async function openShop(): Promise<Shop> {
   const lab = await startLab();
-  const product = kubernetesApi(httpsTransport(lab.access, async () => lab.token));
+  const product = asStates(lab.responder);
   await Promise.all([
     lab.addNamespace("shop"),
     lab.addNamespace("bank", { team: "money" }),

@@ -1,0 +1,32 @@
+import { TRIAGE_NEEDS } from "../core/alert/triage.ts";
+import { OPEN_CASE_NEEDS, RECORD_IGNORED_NEEDS } from "../core/case/case.ts";
+import { AUTHENTICATE_NEEDS } from "../core/cluster/authenticate.ts";
+import { RECORD_RUN_NEEDS } from "../core/evidence/record-run.ts";
+import type { Needs } from "../core/needs.ts";
+import { SNAPSHOT_NODE_EBS_NEEDS } from "../core/node/snapshot-node-ebs.ts";
+import { APPLY_POLICY_NEEDS } from "../core/quarantine/apply-policy.ts";
+import { COMPLETE_POLICY_NEEDS } from "../core/quarantine/complete-policy.ts";
+import { SNAPSHOT_AFTER_NEEDS } from "../core/quarantine/snapshot-after.ts";
+import { SNAPSHOT_BEFORE_NEEDS } from "../core/target/snapshot-before.ts";
+import type { StateName } from "./contract.ts";
+
+/** What each state declares that it needs, beside the function that does its work. */
+export const NEEDS = {
+  Triage: TRIAGE_NEEDS,
+  RecordIgnored: RECORD_IGNORED_NEEDS,
+  OpenCase: OPEN_CASE_NEEDS,
+  Authenticate: AUTHENTICATE_NEEDS,
+  SnapshotBefore: SNAPSHOT_BEFORE_NEEDS,
+  ApplyPolicy: APPLY_POLICY_NEEDS,
+  CompletePolicy: COMPLETE_POLICY_NEEDS,
+  SnapshotNodeEbs: SNAPSHOT_NODE_EBS_NEEDS,
+  SnapshotAfter: SNAPSHOT_AFTER_NEEDS,
+  RecordRun: RECORD_RUN_NEEDS,
+} as const satisfies Readonly<Record<StateName, Needs>>;
+
+/** The states that talk to the cluster. */
+export type ClusterState = {
+  [State in StateName]: (typeof NEEDS)[State] extends { readonly kubernetes: unknown }
+    ? State
+    : never;
+}[StateName];

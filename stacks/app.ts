@@ -1,0 +1,39 @@
+import type { App } from "sst/constructs";
+import { analysis } from "./analysis.ts";
+import { BUNDLING } from "./bundling.ts";
+import { cluster } from "./cluster.ts";
+import { detection } from "./detection.ts";
+import { evidence } from "./evidence.ts";
+import { foundation } from "./foundation.ts";
+import { monitoring } from "./monitoring.ts";
+import { network } from "./network.ts";
+import { operations } from "./operations.ts";
+import { playbook } from "./playbook.ts";
+
+/** All stacks of a stage, each after those that it stands on. */
+export function composeStacks(app: App): void {
+  app.setDefaultFunctionProps({
+    runtime: "nodejs24.x",
+    architecture: "arm_64",
+    nodejs: BUNDLING,
+  });
+  app
+    .stack(foundation)
+    .stack(network)
+    .stack(cluster)
+    .stack(evidence)
+    .stack(analysis)
+    .stack(operations)
+    .stack(playbook)
+    .stack(detection)
+    .stack(monitoring);
+  dropIdleHandlers(app);
+}
+
+/**
+ * SST gives every stack a function for custom resources of its own, on the public network. Nothing
+ * here uses them: source maps are off, and secrets are not prefetched.
+ */
+function dropIdleHandlers(app: App): void {
+  for (const stack of app.node.children) stack.node.tryRemoveChild("CustomResourceHandler");
+}

@@ -1,0 +1,184 @@
+import { Duration } from "aws-cdk-lib";
+import * as cloudwatch from "aws-cdk-lib/aws-cloudwatch";
+import { SnsAction } from "aws-cdk-lib/aws-cloudwatch-actions";
+import * as events from "aws-cdk-lib/aws-events";
+import * as targets from "aws-cdk-lib/aws-events-targets";
+import type * as sns from "aws-cdk-lib/aws-sns";
+import { type StackContext, use } from "sst/constructs";
+import { settingsFor } from "../stages.ts";
+import { detection } from "./detection.ts";
+import { operations } from "./operations.ts";
+import { metricsNamespace, playbook } from "./playbook.ts";
+
+type Stack = StackContext["stack"];
+
+const MINUTE = Duration.minutes(1);
+
+/**
+ * Alarms about what must not pass unnoticed, the message about a run that failed, and a dashboard.
+ * What became of a run that ended is told by the workflow itself.
+ */
+export function monitoring({ stack, app }: StackContext) {
+  const { timeToContainSeconds } = settingsFor(app.stage).operations;
+  const { machine, functions, deadLetters } = use(playbook);
+  const { alerts } = use(detection);
+  const { topic } = use(operations);
+
+  const timeToContain = new cloudwatch.Metric({
+    namespace: metricsNamespace(app),
+    metricName: "TimeToContain",
+    dimensionsMap: { state: "RecordRun", service: app.name },
+    statistic: "Maximum",
+    period: MINUTE,
+  });
+  const failed = new cloudwatch.MathExpression({
+    expression: "failed + timedOut + aborted",
+    usingMetrics: {
+      failed: machine.metricFailed({ period: MINUTE }),
+      timedOut: machine.metricTimedOut({ period: MINUTE }),
+      aborted: machine.metricAborted({ period: MINUTE }),
+    },
+    label: "Executions that did not end well",
+    period: MINUTE,
+  });
+  const alarms = alarmsTo(stack, topic);
+  alarms(
+    "ExecutionFailed",
+    failed,
+    1,
+    "A run failed: what it left half done is in its case. Redrive.",
+  );
+  alarms(
+    "TimeToContainOverObjective",
+    timeToContain,
+    timeToContainSeconds * 1000 + 1,
+    `A containment took longer than ${timeToContainSeconds} s: see the dashboard for where it went.`,
+  );
+  alarms(
+    "DeadLetters",
+    deadLetters.metricApproximateNumberOfMessagesVisible({ period: MINUTE, statistic: "Maximum" }),
+    1,
+    "An alert could not be read or delivered. It waits in the dead-letter queue for a person.",
+  );
+  alarms(
+    "AlertsWait",
+    alerts.metricApproximateAgeOfOldestMessage({ period: MINUTE, statistic: "Maximum" }),
+    60,
+    "Alerts wait in the queue for over a minute: the pipe does not take them.",
+  );
+  for (const { state, fn } of functions) {
+    const troubles = new cloudwatch.MathExpression({
+      expression: "errors + throttles",
+      usingMetrics: {
+        errors: fn.metricErrors({ period: MINUTE, statistic: "Sum" }),
+        throttles: fn.metricThrottles({ period: MINUTE, statistic: "Sum" }),
+      },
+      label: `${state}: errors and throttles`,
+      period: MINUTE,
+    });
+    // The workflow retries twice or more by itself; from the third on somebody should look.
+    alarms(`${state}Fails`, troubles, 3, `Function ${state} fails or is throttled: see its log.`);
+  }
+
+  tellFailures(stack, machine.stateMachineArn, topic);
+  addDashboard(stack, app.logicalPrefixedName("containment"), {
+    runs: machine,
+    timeToContain,
+    objectiveMs: timeToContainSeconds * 1000,
+    functions: functions.map(({ fn }) => fn),
+    queues: { alerts, deadLetters },
+  });
+}
+
+function alarmsTo(stack: Stack, topic: sns.ITopic) {
+  return (id: string, metric: cloudwatch.IMetric, threshold: number, description: string) =>
+    new cloudwatch.Alarm(stack, id, {
+      metric,
+      threshold,
+      alarmDescription: description,
+      evaluationPeriods: 1,
+      comparisonOperator: cloudwatch.ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD,
+      treatMissingData: cloudwatch.TreatMissingData.NOT_BREACHING, // no alerts, no numbers
+    }).addAlarmAction(new SnsAction(topic));
+}
+
+/** The alarm says that a run failed; this says which, why, and the command that makes it go on. */
+function tellFailures(stack: Stack, stateMachineArn: string, topic: sns.ITopic): void {
+  const field = events.EventField.fromPath;
+  const arn = field("$.detail.executionArn");
+  const region = field("$.region");
+  const lines = [
+    `Containment run ${field("$.detail.name")} ended ${field("$.detail.status")}.`,
+    `It may have changed the cluster before: its case stays open, and further alerts about the same`,
+    `target join it and do not act until it is redriven.`,
+    `Error: ${field("$.detail.error")}. What to do about it is in the cause, in the console:`,
+    `https://${region}.console.aws.amazon.com/states/home?region=${region}#/v2/executions/details/${arn}`,
+    `Then: aws stepfunctions redrive-execution --region ${region} --execution-arn ${arn}`,
+  ];
+  new events.Rule(stack, "RunFailed", {
+    description: "A containment run failed, timed out or was aborted",
+    eventPattern: {
+      source: ["aws.states"],
+      detailType: ["Step Functions Execution Status Change"],
+      detail: { stateMachineArn: [stateMachineArn], status: ["FAILED", "TIMED_OUT", "ABORTED"] },
+    },
+    targets: [
+      new targets.SnsTopic(topic, {
+        message: events.RuleTargetInput.fromMultilineText(lines.join("\n")),
+      }),
+    ],
+  });
+}
+
+function addDashboard(
+  stack: Stack,
+  dashboardName: string,
+  shown: {
+    readonly runs: ReturnType<typeof playbook>["machine"];
+    readonly timeToContain: cloudwatch.Metric;
+    readonly objectiveMs: number;
+    readonly functions: ReturnType<typeof playbook>["functions"][number]["fn"][];
+    readonly queues: Pick<ReturnType<typeof playbook>, "deadLetters"> &
+      ReturnType<typeof detection>;
+  },
+): void {
+  const { runs, timeToContain, objectiveMs, functions, queues } = shown;
+  // CDK's own types of widgets do not fit each other under exactOptionalPropertyTypes.
+  const graph = (title: string, left: cloudwatch.IMetric[], more = {}) =>
+    new cloudwatch.GraphWidget({ title, left, width: 12, ...more }) as cloudwatch.IWidget;
+  new cloudwatch.Dashboard(stack, "Dashboard", {
+    dashboardName,
+    widgets: [
+      [
+        graph("Runs", [
+          runs.metricStarted(),
+          runs.metricSucceeded(),
+          runs.metricFailed(),
+          runs.metricTimedOut(),
+          runs.metricAborted(),
+        ]),
+        graph(
+          "Time to contain, ms",
+          ["p50", "p90", "Maximum"].map((statistic) => timeToContain.with({ statistic })),
+          { leftAnnotations: [{ value: objectiveMs, label: "objective" }] },
+        ),
+      ],
+      [
+        graph("Functions: errors and throttles", [
+          ...functions.map((fn) => fn.metricErrors()),
+          ...functions.map((fn) => fn.metricThrottles()),
+        ]),
+        graph(
+          "Functions: p90 duration, ms",
+          functions.map((fn) => fn.metricDuration({ statistic: "p90" })),
+        ),
+      ],
+      [
+        graph("Alerts waiting, and dead letters", [
+          queues.alerts.metricApproximateNumberOfMessagesVisible(),
+          queues.deadLetters.metricApproximateNumberOfMessagesVisible(),
+        ]),
+      ],
+    ],
+  });
+}

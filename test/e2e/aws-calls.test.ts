@@ -1,0 +1,169 @@
+/**
+ * What the adapters call on AWS, against what they say that IAM must allow for it. The SDK itself
+ * tells what was called; what a call needs is in AWS's service authorization reference.
+ */
+import { randomUUID } from "node:crypto";
+import { DescribeInstancesCommand, EC2Client } from "@aws-sdk/client-ec2";
+import { describe, expect, test } from "vitest";
+import { ec2Volumes, volumeStatements } from "../../adapters/aws/ec2-volumes.ts";
+import { clusterStatements, eksClusters } from "../../adapters/aws/eks-clusters.ts";
+import { announcementStatements, eventBus } from "../../adapters/aws/event-bus.ts";
+import { evidenceBucket, evidenceStatements } from "../../adapters/aws/evidence-bucket.ts";
+import type { Statement } from "../../adapters/aws/statement.ts";
+import type { RunResult } from "../../core/evidence/record-run.ts";
+import type { EvidenceStore } from "../../core/evidence/store.ts";
+import { CASE_TAG, type Volumes } from "../../core/node/snapshot-node-ebs.ts";
+import { aws, deployment, stage, store } from "./harness.ts";
+
+/** As the SDK logs a call, reduced to what decides about rights. */
+interface Call {
+  readonly commandName: string;
+  readonly input: Readonly<Record<string, unknown>>;
+  readonly error?: Error;
+}
+
+/** Every call that is made with the given settings, once it was answered. */
+async function callsOf(act: (config: typeof aws) => Promise<unknown>): Promise<readonly Call[]> {
+  const calls: Call[] = [];
+  const keep = (call: Call) => void calls.push(call);
+  const ignore = () => {};
+  const logger = { info: keep, error: keep, debug: ignore, warn: ignore };
+  await act(Object.assign({}, aws, { logger }));
+  return calls;
+}
+
+const arns = { instance: "instance/*", volume: "volume/*", snapshot: "snapshot/*" };
+const place = { bucketArn: "bucket", evidenceKeyArn: "key", s3Service: "s3.amazonaws.com" };
+
+/** What IAM asks for at a call, as `action on resource`. */
+function neededFor({ commandName, input, error }: Call): readonly string[] {
+  const object = `bucket/${String(input.Key).split("/")[0]}/*`;
+  const tagged = input.TagSpecifications ? [`ec2:CreateTags on ${arns.snapshot}`] : [];
+  switch (commandName) {
+    case "PutObjectCommand":
+      return [`s3:PutObject on ${object}`, "kms:GenerateDataKey on key"];
+    case "GetObjectCommand":
+      if (error) return [`s3:GetObject on ${object}`, "s3:ListBucket on bucket"];
+      return [`s3:GetObject${input.VersionId ? "Version" : ""} on ${object}`, "kms:Decrypt on key"];
+    case "ListObjectVersionsCommand":
+      return ["s3:ListBucketVersions on bucket"];
+    case "DeleteObjectCommand":
+      return [`s3:DeleteObject on ${object}`];
+    case "DescribeInstancesCommand":
+      return ["ec2:DescribeInstances on *"];
+    case "DescribeSnapshotsCommand":
+      return ["ec2:DescribeSnapshots on *"];
+    case "CreateSnapshotsCommand":
+      return [...Object.values(arns).map((arn) => `ec2:CreateSnapshots on ${arn}`), ...tagged];
+    case "CreateSnapshotCommand":
+      return [arns.volume, arns.snapshot]
+        .map((arn) => `ec2:CreateSnapshot on ${arn}`)
+        .concat(tagged);
+    case "DescribeClusterCommand":
+      return ["eks:DescribeCluster on cluster"];
+    case "PutEventsCommand":
+      return ["events:PutEvents on bus"];
+    default:
+      throw new Error(`nobody has said what IAM asks for at ${commandName}`);
+  }
+}
+
+function expectExactly(calls: readonly Call[], statements: readonly Statement[]): void {
+  const allowed = statements.flatMap(({ actions, resources }) =>
+    actions.flatMap((action) =>
+      resources.map((arn) => `${action} on ${arn.replace(/^arn:aws:ec2:[^/]*:/, "")}`),
+    ),
+  );
+  expect([...new Set(calls.flatMap(neededFor))].toSorted()).toEqual(
+    [...new Set(allowed)].toSorted(),
+  );
+}
+
+describe("the evidence bucket", () => {
+  const name = () => `calls-${randomUUID()}`;
+  const onBucket = (act: (bucket: EvidenceStore) => Promise<unknown>) =>
+    callsOf((config) => act(evidenceBucket(deployment.evidenceBucket, config)));
+
+  test("is written to, and read where the key is taken", async () => {
+    const calls = await onBucket(async (bucket) => {
+      const key = `ignored/${name()}.json`;
+      await bucket.putOnce(key, { a: 1 });
+      await bucket.putOnce(key, { a: 2 });
+    });
+
+    expectExactly(calls, evidenceStatements({ writes: ["ignored/*"] }, place));
+  });
+
+  test("is read, and tells what is not there from what is kept from us", async () => {
+    const key = `open/${name()}.json`;
+    await store.putOnce(key, {});
+    const calls = await onBucket(async (bucket) => {
+      await bucket.read(key);
+      await bucket.read(`open/${name()}.json`);
+    });
+
+    expectExactly(calls, evidenceStatements({ reads: ["open/*"] }, place));
+  });
+
+  test("is inspected under a prefix, version by version", async () => {
+    const run = `runs/${name()}/`;
+    await store.putOnce(`${run}alert.json`, {});
+    const calls = await onBucket((bucket) => bucket.inspect(run));
+
+    const statements = evidenceStatements({ inspects: ["runs/*"] }, place);
+    expectExactly(calls, statements);
+    const [listing] = calls.filter(({ commandName }) => commandName.startsWith("List"));
+    expect(listing?.input.Prefix).toBe(run);
+    expect(statements).toContainEqual(
+      expect.objectContaining({ conditions: { StringLike: { "s3:prefix": ["runs/*"] } } }),
+    );
+  });
+
+  test("is freed of a marker", async () => {
+    const calls = await onBucket((bucket) => bucket.free(`open/${name()}.json`));
+
+    expectExactly(calls, evidenceStatements({ frees: ["open/*"] }, place));
+  });
+});
+
+describe("EC2", async () => {
+  const { Reservations = [] } = await new EC2Client(aws).send(new DescribeInstancesCommand({}));
+  const [instance] = Reservations.flatMap(({ Instances = [] }) => Instances);
+  const instanceId = instance?.InstanceId ?? "";
+  const volumeId = instance?.BlockDeviceMappings?.[0]?.Ebs?.VolumeId ?? "";
+  const tags = { [CASE_TAG]: randomUUID() };
+  const operations: Readonly<Record<keyof Volumes, (volumes: Volumes) => Promise<unknown>>> = {
+    attachedTo: (volumes) => volumes.attachedTo([instanceId]),
+    snapshotsOf: (volumes) => volumes.snapshotsOf("c-none"),
+    snapshotInstance: (volumes) => volumes.snapshotInstance(instanceId, tags),
+    snapshotVolume: (volumes) => volumes.snapshotVolume(volumeId, tags),
+  };
+
+  test.each(Object.entries(operations))("is asked for %s", async (operation, act) => {
+    const calls = await callsOf((config) => act(ec2Volumes(config)));
+
+    const where = { partition: "aws", account: "1", region: "r" };
+    expectExactly(calls, volumeStatements([operation as keyof Volumes], where));
+  });
+});
+
+test("EKS is asked for the cluster", async () => {
+  const calls = await callsOf((config) => eksClusters(config).describe(stage.clusterName));
+
+  expectExactly(calls, clusterStatements(["describe"], { clusterArn: "cluster" }));
+});
+
+test("the bus is given one event, whose source and kind are the ones that are allowed", async () => {
+  const result = { case: { id: "c-none", runId: "none" } } as RunResult;
+  const manifest = { key: "none", sha256: "", size: 0, versionId: "" };
+  const calls = await callsOf((config) =>
+    eventBus(deployment.busName, config).containmentCompleted({ ...result, manifest }),
+  );
+
+  const statements = announcementStatements(["containmentCompleted"], { busArn: "bus" });
+  expectExactly(calls, statements);
+  const conditions = statements[0]?.conditions?.StringEquals ?? {};
+  expect(calls[0]?.input.Entries).toMatchObject([
+    { Source: conditions["events:source"], DetailType: conditions["events:detail-type"] },
+  ]);
+});

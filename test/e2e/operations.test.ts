@@ -1,0 +1,107 @@
+/** What the people on call hear, and how they stop the stage. */
+import { SNSClient, SubscribeCommand } from "@aws-sdk/client-sns";
+import {
+  CreateQueueCommand,
+  GetQueueAttributesCommand,
+  ReceiveMessageCommand,
+} from "@aws-sdk/client-sqs";
+import { DeleteParameterCommand, PutParameterCommand, SSMClient } from "@aws-sdk/client-ssm";
+import { afterEach, beforeAll, expect, test } from "vitest";
+import { followExecution } from "../../local/follow.ts";
+import { waitFor } from "../../local/wait.ts";
+import {
+  aws,
+  deployment,
+  endOf,
+  executions,
+  openShop,
+  policyNames,
+  raiseAlert,
+  resultOf,
+  sqs,
+  stateNames,
+  verify,
+  victimOf,
+} from "./harness.ts";
+
+const ssm = new SSMClient(aws);
+const Name = deployment.killSwitch;
+let inbox: string;
+
+/** A queue that gets what the people on call get by mail. */
+beforeAll(async () => {
+  const { QueueUrl = "" } = await sqs.send(new CreateQueueCommand({ QueueName: "on-call" }));
+  const { Attributes } = await sqs.send(
+    new GetQueueAttributesCommand({ QueueUrl, AttributeNames: ["QueueArn"] }),
+  );
+  const Endpoint = Attributes?.QueueArn;
+  const { topicArn: TopicArn } = deployment;
+  await new SNSClient(aws).send(new SubscribeCommand({ TopicArn, Protocol: "sqs", Endpoint }));
+  inbox = QueueUrl;
+});
+
+async function turn(Value: "released" | "engaged"): Promise<void> {
+  await ssm.send(new PutParameterCommand({ Name, Value, Type: "String", Overwrite: true }));
+}
+
+afterEach(() => turn("released"));
+
+/** The message about a run, by a text that only it holds. */
+function messageWith(text: string) {
+  return waitFor({ what: `a message with ${text}`, limitMs: 30_000 }, async () => {
+    const { Messages = [] } = await sqs.send(
+      new ReceiveMessageCommand({
+        ...{ QueueUrl: inbox, MaxNumberOfMessages: 10, WaitTimeSeconds: 1 },
+        VisibilityTimeout: 0, // it stays there for whoever looks next
+      }),
+    );
+    const bodies = Messages.map(({ Body = "" }) => JSON.parse(Body));
+    return bodies.find(({ Message }) => Message.includes(text)) as
+      | { readonly Subject: string; readonly Message: string }
+      | undefined;
+  });
+}
+
+test("a contained pod is told with verdict, place, links and the commands to go on with", async () => {
+  const shop = await openShop("told");
+  const victim = victimOf(shop);
+  const result = resultOf(await endOf((await raiseAlert(shop.namespace, victim)).id));
+
+  const { Subject, Message } = await messageWith(result.case.runId);
+
+  expect(`[local] contained: pod ${shop.namespace}/${victim.name}`).toContain(Subject.slice(0, 99));
+  expect(Message).toContain(`npx containment run ${result.case.runId} --stage local`);
+  expect(Message).toContain(`#/v2/executions/details/${result.execution.arn}`);
+});
+
+test("while the kill switch is engaged a run is an audit that says why, and changes nothing", async () => {
+  const shop = await openShop("braked");
+  const before = await policyNames(shop.namespace);
+  await turn("engaged");
+
+  const result = resultOf(await endOf((await raiseAlert(shop.namespace, victimOf(shop))).id));
+
+  expect(result).toMatchObject({ mode: "audit", verdict: "audited" });
+  expect(result.reason).toContain("turned into audit by the kill switch");
+  expect(await policyNames(shop.namespace)).toEqual(before);
+});
+
+test("without an answer about the kill switch nothing is done, it is told, and a redrive contains", async () => {
+  const shop = await openShop("unsure");
+  await ssm.send(new DeleteParameterCommand({ Name }));
+
+  const failed = await endOf((await raiseAlert(shop.namespace, victimOf(shop))).id);
+
+  expect(failed.status).toBe("FAILED");
+  expect((await stateNames(failed.arn)).at(-1)).toBe("CheckKillSwitch");
+  const { Message } = await messageWith(`--execution-arn ${failed.arn}`);
+  expect(Message).toContain("ended FAILED");
+  expect(Message).toContain("aws stepfunctions redrive-execution --region us-east-1");
+
+  await turn("released");
+  await executions.redrive(failed.arn);
+  const result = resultOf(await followExecution(failed.arn, executions));
+
+  expect(result).toMatchObject({ verdict: "contained", missing: [] });
+  expect(await verify(result.case.runId)).toMatchObject({ verified: true });
+});

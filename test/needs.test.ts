@@ -1,0 +1,244 @@
+/*
+ * What the states declare that they need, against what they ask of their ports. That they cannot ask
+ * for more is the compiler's to say, except of the kinds that are written and the keys of evidence;
+ * that nothing is declared which no way through a state leads to is said here, by going all ways.
+ */
+import { beforeAll, describe, expect, test } from "vitest";
+import type { Alert, Mode } from "../core/alert/alert.ts";
+import { openCase, recordIgnored } from "../core/case/case.ts";
+import { authenticate, type ClusterAccess } from "../core/cluster/authenticate.ts";
+import { type NetworkFacts, observeNetwork } from "../core/cluster/network.ts";
+import { recordRun } from "../core/evidence/record-run.ts";
+import { snapshotNodeEbs } from "../core/node/snapshot-node-ebs.ts";
+import { applyPolicy, makePlan, PLAN_NEEDS } from "../core/quarantine/apply-policy.ts";
+import { completePolicy, type Progress } from "../core/quarantine/complete-policy.ts";
+import { denialsOf, type Plan } from "../core/quarantine/plan.ts";
+import {
+  ORDERS,
+  type QuarantineSettings,
+  WORKLOAD_RESPONSES,
+} from "../core/quarantine/settings.ts";
+import { snapshotAfter } from "../core/quarantine/snapshot-after.ts";
+import { snapshotBefore } from "../core/target/snapshot-before.ts";
+import type { Target } from "../core/target/target.ts";
+import { STATES } from "../functions/contract.ts";
+import { NEEDS } from "../functions/needs.ts";
+import type { MemoryCluster } from "./memory/cluster.ts";
+import { memoryStore } from "./memory/evidence-store.ts";
+import { aCluster, OWNERS, type Owner } from "./memory/owned-pod.ts";
+import { CILIUM, SETTINGS, VPC } from "./memory/quarantine-input.ts";
+import { declared, recorded, usage } from "./memory/recorded.ts";
+import { memoryVolumes } from "./memory/volumes.ts";
+
+const CASE = { id: "c-20261122-0123456789", runId: "20261122T175501123Z-c-20261122-0123456789" };
+const EXECUTION = {
+  arn: "arn:aws:states:us-east-1:111122223333:execution:contain:a",
+  name: "a",
+  startedAt: "2026-11-22T17:55:01.000Z",
+};
+const ALERT: Alert = {
+  source: "falco",
+  id: "1",
+  rule: "Terminal shell in container",
+  severity: "low",
+  detectedAt: "2026-11-22T17:55:00.000Z",
+};
+const OPENING = { alert: ALERT, reason: "a test", execution: EXECUTION, event: {} };
+const now = () => new Date("2026-11-22T17:55:30.000Z");
+const minutesLater = () => new Date("2026-11-22T17:59:30.000Z");
+
+const common = { cluster: "prod-eks-1", namespace: "payments", uid: null };
+const POD: Target = { ...common, kind: "pod", name: "checkout-1", containerId: null };
+const TARGETS: readonly Target[] = [POD, { ...common, kind: "namespace", name: "payments" }];
+const MODES: readonly Mode[] = ["containment", "audit"];
+
+const CALICO: NetworkFacts = {
+  ...{ ...CILIUM, cni: "calico" },
+  policyKinds: ["NetworkPolicy", "CalicoGlobalNetworkPolicy"],
+};
+const NETWORKS: readonly NetworkFacts[] = [
+  VPC,
+  { ...VPC, policyKinds: ["NetworkPolicy", "PolicyEndpoint"] },
+  CILIUM,
+  CALICO,
+];
+
+/** Changes the spec of every policy of the plan's own, or makes one so where there is none. */
+async function meddle(plan: Plan, kubernetes: MemoryCluster): Promise<void> {
+  for (const denial of denialsOf(plan)) {
+    const changed = structuredClone(denial);
+    Object.assign(changed.spec, { changed: true });
+    const existing = await kubernetes.existing(denial);
+    if (existing) await kubernetes.replace(changed, existing);
+    else await kubernetes.create(changed);
+  }
+}
+
+/** What each state asked for on all ways, and people who look at plans. */
+const used = {
+  Triage: usage(NEEDS.Triage),
+  RecordIgnored: usage(NEEDS.RecordIgnored),
+  OpenCase: usage(NEEDS.OpenCase),
+  Authenticate: usage(NEEDS.Authenticate),
+  SnapshotBefore: usage(NEEDS.SnapshotBefore),
+  ApplyPolicy: usage(NEEDS.ApplyPolicy),
+  CompletePolicy: usage(NEEDS.CompletePolicy),
+  SnapshotNodeEbs: usage(NEEDS.SnapshotNodeEbs),
+  SnapshotAfter: usage(NEEDS.SnapshotAfter),
+  RecordRun: usage(NEEDS.RecordRun),
+  plan: usage(PLAN_NEEDS),
+};
+
+/** These ports for one state, with what it asks of them written down. */
+function portsFor(
+  state: keyof typeof used,
+  kubernetes = aCluster("nobody"),
+  store = memoryStore(),
+) {
+  const { kubernetes: onCluster, store: onStore } = used[state];
+  return { kubernetes: recorded(kubernetes, onCluster), store: recorded(store, onStore), now };
+}
+
+interface Way {
+  readonly network: NetworkFacts;
+  readonly target: Target;
+  readonly mode: Mode;
+  readonly owner: Owner;
+  readonly settings: QuarantineSettings;
+  /** Whether somebody changes the case's policies before each step. */
+  readonly meddled: boolean;
+}
+
+function* waysOfQuarantine(): Iterable<Way> {
+  const owners = Object.keys(OWNERS) as Owner[];
+  for (const network of NETWORKS)
+    for (const target of TARGETS)
+      for (const mode of MODES)
+        for (const owner of owners)
+          for (const workload of WORKLOAD_RESPONSES)
+            for (const order of ORDERS)
+              for (const meddled of [false, true]) {
+                const settings: QuarantineSettings = {
+                  order: { ...SETTINGS.order, low: order },
+                  workload,
+                  otherPolicies: { containment: "suspend", audit: "report" },
+                  recreateToCutFlows: true,
+                };
+                yield { network, target, mode, owner, settings, meddled };
+              }
+}
+
+/** From ApplyPolicy to SnapshotAfter, as the workflow does it, with one redrive of ApplyPolicy. */
+async function quarantine({ network, target, mode, owner, settings, meddled }: Way) {
+  const kubernetes = aCluster(owner, network);
+  const store = memoryStore();
+  const input = { case: CASE, alert: ALERT, target, mode, network };
+  const ports = { ...portsFor("ApplyPolicy", kubernetes, store), settings };
+  const first = await applyPolicy(input, ports);
+  const plan = await store.read<Plan>(`runs/${CASE.runId}/plan.json`);
+  if (!plan) throw new Error("no plan was kept");
+  const disturb = async () => {
+    if (meddled && mode === "containment") await meddle(plan.document, kubernetes);
+  };
+  await disturb();
+  await applyPolicy(input, ports);
+  let progress: Progress | null = null;
+  for (let done = first.outcome !== "applied" || !first.pending; !done; ) {
+    await disturb();
+    const complete = portsFor("CompletePolicy", kubernetes, store);
+    ({ done, progress } = await completePolicy({ case: CASE, progress }, complete));
+  }
+  const after = { ...portsFor("SnapshotAfter", kubernetes, store), now: minutesLater };
+  await snapshotAfter({ case: CASE }, after);
+}
+
+beforeAll(async () => {
+  for (const way of waysOfQuarantine()) await quarantine(way);
+  for (const target of TARGETS) {
+    for (const owner of Object.keys(OWNERS) as Owner[]) {
+      const { kubernetes } = portsFor("plan", aCluster(owner));
+      await observeNetwork(kubernetes, "ipv4");
+      const input = {
+        case: CASE,
+        alert: ALERT,
+        target,
+        mode: "containment",
+        network: VPC,
+      } as const;
+      await makePlan(input, { kubernetes, settings: SETTINGS, now });
+    }
+    const before = portsFor("SnapshotBefore");
+    await snapshotBefore({ case: CASE, target, network: VPC }, before);
+    await preserve(target);
+    await open(target);
+  }
+  await recordIgnored({ ...OPENING, alert: null }, portsFor("RecordIgnored").store);
+  await check();
+});
+
+/** Volumes of the node and, as `vol-data`, one of a claim that is attached nowhere. */
+async function preserve(target: Target): Promise<void> {
+  const ec2 = memoryVolumes({ "i-0123456789abcdef0": ["vol-root"] });
+  const volumes = recorded(ec2, used.SnapshotNodeEbs.other);
+  const input = { case: CASE, target, uid: "uid-1", mode: "containment" } as const;
+  await snapshotNodeEbs(input, { ...portsFor("SnapshotNodeEbs"), volumes });
+}
+
+/** A case and an alert that joins it, and the ends that a run can come to. */
+async function open(target: Target): Promise<void> {
+  const store = memoryStore();
+  const { store: onOpen } = portsFor("OpenCase", undefined, store);
+  const another = { ...EXECUTION, arn: `${EXECUTION.arn}b`, name: "b" };
+  const opening = { ...OPENING, target, mode: "containment" } as const;
+  const opened = await openCase(opening, onOpen);
+  await openCase({ ...opening, execution: another }, onOpen);
+  const { event: _, ...run } = opening;
+  const announce = { containmentCompleted: async () => {} };
+  for (const mode of MODES) {
+    await recordRun(
+      {
+        ...{ ...run, ...opened, mode, verdict: "ignored", reasons: [], quarantinedAt: null },
+        missing: [],
+      },
+      {
+        ...portsFor("RecordRun", undefined, store),
+        announcements: recorded(announce, used.RecordRun.other),
+        productVersion: "0.1.0",
+      },
+    );
+  }
+}
+
+async function check(): Promise<void> {
+  const cluster: ClusterAccess = {
+    ...{ name: "prod-eks-1", endpoint: "https://x", certificateAuthority: "Y2E=" },
+    ipFamily: "ipv4",
+  };
+  const { kubernetes, store } = portsFor("Authenticate");
+  const clusters = recorded({ describe: async () => cluster }, used.Authenticate.other);
+  await authenticate(
+    { case: CASE, target: POD },
+    { clusters, connect: () => kubernetes, store, now },
+  );
+}
+
+describe("what is declared and what is asked for on all ways are the same", () => {
+  test.each(STATES)("of %s", (state) => {
+    expect(used[state].asked).toEqual(declared(NEEDS[state]));
+  });
+
+  test("of whoever looks at a plan", () => {
+    expect(used.plan.asked).toEqual(declared(PLAN_NEEDS));
+  });
+});
+
+test("the compiler refuses what was not declared", () => {
+  const { kubernetes, store }: Parameters<typeof snapshotBefore>[1] = portsFor("SnapshotBefore");
+
+  // @ts-expect-error SnapshotBefore declares no write
+  expect(kubernetes.patch).toBeDefined();
+  // @ts-expect-error nor that it reads Services
+  expect(kubernetes.surroundings).toBeDefined();
+  // @ts-expect-error nor that it reads evidence
+  expect(store.read).toBeDefined();
+});
