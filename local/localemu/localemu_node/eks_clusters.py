@@ -22,6 +22,8 @@ from localemu_node.eks import Request, ResourceInUseException, ResourceNotFoundE
 
 # The Kubernetes that the local API server is.
 OFFERED_VERSION = "1.35"
+# What an add-on gets that was created without a version, where something looks at it.
+DEFAULT_ADDON_VERSIONS = {"vpc-cni": "v1.21.1-eksbuild.1"}
 LOG_TYPES = ("api", "audit", "authenticator", "controllerManager", "scheduler")
 
 Fields = dict[str, Any]
@@ -159,7 +161,9 @@ def create_addon(context: RequestContext, request: Request) -> dict[str, Any]:
     cluster_arn = cluster_of(context, request["clusterName"]).arn
     now = datetime.now(tz=UTC)
     kept = ("clusterName", "addonName", "addonVersion", "configurationValues", "tags")
+    default_version = DEFAULT_ADDON_VERSIONS.get(name)
     addons[name] = {
+        **({"addonVersion": default_version} if default_version else {}),
         **{field: request[field] for field in kept if field in request},
         "addonArn": f"{cluster_arn.replace(':cluster/', ':addon/')}/{name}/{uuid.uuid4()}",
         "status": "ACTIVE",
