@@ -47,6 +47,7 @@ export function deployedStage(
     );
     return found
       .filter(({ StackName = "" }) => StackName.startsWith(prefix))
+      .filter(({ StackStatus }) => StackStatus !== "DELETE_COMPLETE")
       .map(({ StackName = "", StackStatus: status = "", Outputs = [] }) => ({
         name: StackName.slice(prefix.length),
         status,

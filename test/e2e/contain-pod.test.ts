@@ -4,6 +4,7 @@ import {
   CreateQueueCommand,
   GetQueueAttributesCommand,
   ReceiveMessageCommand,
+  SetQueueAttributesCommand,
 } from "@aws-sdk/client-sqs";
 import { beforeAll, describe, expect, test } from "vitest";
 import type { ExecutionReport } from "../../adapters/aws/executions.ts";
@@ -38,10 +39,21 @@ async function listenToAnnouncements(): Promise<string> {
   const { Attributes } = await sqs.send(
     new GetQueueAttributesCommand({ QueueUrl, AttributeNames: ["QueueArn"] }),
   );
+  const queueArn = Attributes?.QueueArn ?? "";
+  const Policy = JSON.stringify({
+    Version: "2012-10-17",
+    Statement: {
+      Effect: "Allow",
+      Principal: { Service: "events.amazonaws.com" },
+      Action: "sqs:SendMessage",
+      Resource: queueArn,
+    },
+  });
+  await sqs.send(new SetQueueAttributesCommand({ QueueUrl, Attributes: { Policy } }));
   const rule = { EventBusName: deployment.busName, Name: "announcements" };
   const EventPattern = JSON.stringify({ "detail-type": ["Containment Completed"] });
   await events.send(new PutRuleCommand({ ...rule, EventPattern }));
-  const Targets = [{ Id: "queue", Arn: Attributes?.QueueArn ?? "" }];
+  const Targets = [{ Id: "queue", Arn: queueArn }];
   await events.send(
     new PutTargetsCommand({ EventBusName: rule.EventBusName, Rule: rule.Name, Targets }),
   );

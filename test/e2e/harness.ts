@@ -2,7 +2,7 @@
 import { randomUUID } from "node:crypto";
 import { EventBridgeClient, PutEventsCommand } from "@aws-sdk/client-eventbridge";
 import { S3Client } from "@aws-sdk/client-s3";
-import { SQSClient } from "@aws-sdk/client-sqs";
+import { type Message, ReceiveMessageCommand, SQSClient } from "@aws-sdk/client-sqs";
 import {
   CoreV1Api,
   KubeConfig,
@@ -19,6 +19,7 @@ import { type Verification, verifyRun } from "../../core/evidence/verify.ts";
 import { type AlertTarget, sendToQueue, terminalShellAlert } from "../../local/falco.ts";
 import { executionOf, followExecution } from "../../local/follow.ts";
 import { createShop, type ScenePod, type Shop } from "../../local/scene.ts";
+import { waitFor } from "../../local/wait.ts";
 
 export const stage = inject("stage");
 export const { aws, deployment } = stage;
@@ -86,6 +87,21 @@ export async function request(detail: Readonly<Record<string, unknown>>, detailT
     }),
   );
   return reason;
+}
+
+/** The message of the dead-letter queue whose body holds `marker`; it stays there. */
+export function deadLetterOf(marker: string): Promise<Message> {
+  return waitFor({ what: `dead letter ${marker}`, limitMs: 30_000 }, async () => {
+    const { Messages = [] } = await sqs.send(
+      new ReceiveMessageCommand({
+        QueueUrl: deployment.deadLetterQueueUrl,
+        MessageAttributeNames: ["All"],
+        MaxNumberOfMessages: 10,
+        VisibilityTimeout: 0,
+      }),
+    );
+    return Messages.find(({ Body }) => Body?.includes(marker));
+  });
 }
 
 /** The end of the execution whose input holds `marker`. */
