@@ -222,6 +222,60 @@ class AccessEntries(unittest.TestCase):
         self.create_cluster()
         self.assert_fails("ResourceNotFoundException", 404, "describe_access_entry", **self.key)
 
+    def test_clusters_describe_how_they_authenticate_and_where_they_lie(self) -> None:
+        described = self.eks.describe_cluster(name=self.cluster)["cluster"]
+        self.assertEqual(described["accessConfig"]["authenticationMode"], "CONFIG_MAP")
+        self.assertNotIn("vpcId", described["resourcesVpcConfig"])
+
+        ec2 = client("ec2")
+        vpc = ec2.create_vpc(CidrBlock="10.9.0.0/16")["Vpc"]["VpcId"]
+        subnet = ec2.create_subnet(VpcId=vpc, CidrBlock="10.9.1.0/24")["Subnet"]["SubnetId"]
+        name = f"placed-{uuid.uuid4().hex[:8]}"
+        self.eks.create_cluster(
+            name=name,
+            roleArn="arn:aws:iam::000000000000:role/cluster",
+            resourcesVpcConfig={"subnetIds": [subnet]},
+            accessConfig={"authenticationMode": "API"},
+        )
+        self.addCleanup(self.eks.delete_cluster, name=name)
+        placed = self.eks.describe_cluster(name=name)["cluster"]
+        self.assertEqual(placed["accessConfig"]["authenticationMode"], "API")
+        network = placed["resourcesVpcConfig"]
+        self.assertEqual(network["vpcId"], vpc)
+        groups = ec2.describe_security_groups(GroupIds=[network["clusterSecurityGroupId"]])
+        self.assertEqual(groups["SecurityGroups"][0]["VpcId"], vpc)
+
+    def test_changes_of_a_cluster_keep_what_they_do_not_name(self) -> None:
+        def change(**request: Any) -> None:
+            self.eks.update_cluster_config(name=self.cluster, **request)
+
+        change(accessConfig={"authenticationMode": "API_AND_CONFIG_MAP"})
+        change(resourcesVpcConfig={"endpointPrivateAccess": True})
+        change(logging={"clusterLogging": [{"types": ["audit"], "enabled": True}]})
+        change(logging={"clusterLogging": [{"types": ["api"], "enabled": True}]})
+
+        described = self.eks.describe_cluster(name=self.cluster)["cluster"]
+        self.assertEqual(described["accessConfig"]["authenticationMode"], "API_AND_CONFIG_MAP")
+        network = described["resourcesVpcConfig"]
+        self.assertTrue(network["endpointPrivateAccess"])
+        self.assertEqual(network["subnetIds"], ["subnet-1", "subnet-2"])
+        self.assertEqual(described["logging"]["clusterLogging"][0]["types"], ["api", "audit"])
+
+    def test_addons_keep_their_version_and_configuration(self) -> None:
+        key = {"clusterName": self.cluster, "addonName": "vpc-cni"}
+        not_found = "ResourceNotFoundException"
+        self.assert_fails(not_found, 404, "describe_addon", **key)
+        self.eks.create_addon(**key, addonVersion="v1.21.1-eksbuild.1")
+        self.eks.update_addon(**key, configurationValues='{"enableNetworkPolicy":"true"}')
+        addon = self.eks.describe_addon(**key)["addon"]
+        self.assertEqual(addon["addonVersion"], "v1.21.1-eksbuild.1")
+        self.assertEqual(addon["configurationValues"], '{"enableNetworkPolicy":"true"}')
+        self.eks.delete_addon(**key)
+        self.assertEqual(self.eks.list_addons(clusterName=self.cluster)["addons"], [])
+
+    def test_a_cluster_that_is_not_there_is_said_as_eks_says_it(self) -> None:
+        self.assert_fails("ResourceNotFoundException", 404, "describe_cluster", name="absent")
+
 
 class Preservation(unittest.TestCase):
     """What keeps a node's disks and its instance from being taken away."""
