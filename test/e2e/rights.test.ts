@@ -2,7 +2,13 @@
 import { randomUUID } from "node:crypto";
 import { ListObjectVersionsCommand, type ObjectVersion } from "@aws-sdk/client-s3";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { artefactKey, caseKey, openCaseKey, runPrefix } from "../../core/evidence/keys.ts";
+import {
+  artefactKey,
+  caseKey,
+  openCaseKey,
+  runPrefix,
+  runRecordKey,
+} from "../../core/evidence/keys.ts";
 import type { RunResult } from "../../core/evidence/record-run.ts";
 import { STATES, type StateName } from "../../functions/contract.ts";
 import { terminalShellAlert } from "../../local/falco.ts";
@@ -175,6 +181,7 @@ const ARTEFACTS: readonly (readonly [string, () => string, StateName, readonly S
   ["after.json", () => key("after.json"), "SnapshotAfter", []],
   ["containment.json", () => key("containment.json"), "RecordRun", []],
   ["manifest.json", () => key("manifest.json"), "RecordRun", []],
+  ["the run's record", () => runRecordKey(result.case.id, result.case.runId), "RecordRun", []],
 ];
 
 function putEvents(EventBusName: string, Source: string, DetailType: string): Call {
