@@ -99,11 +99,12 @@ export function instanceStatements(
   const instances = `arn:${partition}:ec2:${region}:${account}:instance/*`;
   const groups = `arn:${partition}:autoscaling:${region}:${account}:autoScalingGroup:*:autoScalingGroupName/*`;
   const statements: Readonly<Record<keyof Instances, Statement>> = {
-    // Describe actions know no resource, this one of EC2's excepted.
+    // Describe actions know no resource; of the attribute's one it is not certain, and refused it
+    // would cost the protection.
     lifecycleOf: { actions: ["ec2:DescribeInstances"], resources: ["*"] },
     isProtectedFromTermination: {
       actions: ["ec2:DescribeInstanceAttribute"],
-      resources: [instances],
+      resources: ["*"],
     },
     groupOf: { actions: ["autoscaling:DescribeAutoScalingInstances"], resources: ["*"] },
     protectFromTermination: {

@@ -56,7 +56,7 @@ function neededFor({ commandName, input, error }: Call): readonly string[] {
     case "DescribeInstancesCommand":
       return ["ec2:DescribeInstances on *"];
     case "DescribeInstanceAttributeCommand":
-      return [`ec2:DescribeInstanceAttribute on ${arns.instance}`];
+      return ["ec2:DescribeInstanceAttribute on *"];
     case "ModifyInstanceAttributeCommand":
       return [`ec2:ModifyInstanceAttribute on ${arns.instance}`];
     case "DescribeAutoScalingInstancesCommand":

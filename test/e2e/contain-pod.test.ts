@@ -103,7 +103,7 @@ describe("a Falco message about a shell in a pod", () => {
       ...["BeginToComplete", "CompletePolicy", "Completed", "FollowSnapshots", "NodePreserved"],
       ...["Pending", "PreserveNode", "QuarantineCompleted", "SnapshotNodeEbs"],
       "SnapshotsFollowed",
-      "WaitForCluster",
+      ...["WaitForCluster", "WaitForSnapshots"],
       "SnapshotAfter",
       "RecordRun",
       "Notify",
