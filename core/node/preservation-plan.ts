@@ -94,7 +94,9 @@ export function planPreservation(input: {
   readonly nodes: readonly SeenNode[];
   readonly notPreserved: readonly NotPreserved[];
 }): PreservationPlan {
-  const { nodes, settings, caseId, target, ...rest } = input;
+  const { nodes, caseId, target, ...rest } = input;
+  const { cordon: cordons, protect } = input.settings;
+  const settings = { cordon: cordons, protect }; // the stage's may hold more, for other states
   const ofNodes = nodes.flatMap(({ node, instance }) => [
     ...(settings.cordon ? [cordon(node, caseId, target)] : []),
     ...(settings.protect ? [keepNode(node), ...keepInstance(instance)] : []),
