@@ -2,13 +2,16 @@ import type { ClusterAccess, Clusters } from "../core/cluster/authenticate.ts";
 import type { Announcements } from "../core/evidence/record-run.ts";
 import type { EvidenceStore } from "../core/evidence/store.ts";
 import type { Kubernetes } from "../core/kubernetes.ts";
-import type { Volumes } from "../core/node/snapshot-node-ebs.ts";
+import type { Instances } from "../core/node/instances.ts";
+import type { Volumes } from "../core/node/volumes.ts";
 import { CLIENT_SETTINGS } from "./aws/client.ts";
+import { ec2Instances } from "./aws/ec2-instances.ts";
 import { ec2Volumes } from "./aws/ec2-volumes.ts";
 import { eksClusters } from "./aws/eks-clusters.ts";
 import { eventBus } from "./aws/event-bus.ts";
 import { evidenceBucket } from "./aws/evidence-bucket.ts";
 import * as environment from "./environment.ts";
+import { writer } from "./invocation.ts";
 import { kubernetesApi } from "./kubernetes/api.ts";
 import { lambdaCredentials, tokenSource } from "./kubernetes/token.ts";
 import { httpsTransport } from "./kubernetes/transport.ts";
@@ -21,7 +24,7 @@ import { httpsTransport } from "./kubernetes/transport.ts";
 export const now = (): Date => new Date();
 
 export function evidenceStore(): EvidenceStore {
-  return evidenceBucket(environment.evidenceBucket(), CLIENT_SETTINGS);
+  return evidenceBucket(environment.evidenceBucket(), CLIENT_SETTINGS, writer);
 }
 
 export function clusters(): Clusters {
@@ -30,6 +33,10 @@ export function clusters(): Clusters {
 
 export function volumes(): Volumes {
   return ec2Volumes(CLIENT_SETTINGS);
+}
+
+export function instances(): Instances {
+  return ec2Instances(CLIENT_SETTINGS);
 }
 
 export function announcements(): Announcements {

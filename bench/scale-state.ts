@@ -57,7 +57,10 @@ async function cost(input: ScaleInput): Promise<StateCost> {
   });
   const ports = {
     kubernetes,
-    store: evidenceBucket(input.bucket, input.aws),
+    store: evidenceBucket(input.bucket, input.aws, () => ({
+      ...{ execution: input.runId, state: input.state, productVersion: "bench" },
+      capturedAt: new Date().toISOString(),
+    })),
     settings: settingsFor("local").quarantine,
     now: () => new Date(),
   };

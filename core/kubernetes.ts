@@ -38,6 +38,9 @@ export interface Pod {
     readonly volumes?: readonly {
       readonly name: string;
       readonly persistentVolumeClaim?: { readonly claimName: string };
+      /** A claim of the pod's own, named after the pod and this volume. */
+      readonly ephemeral?: unknown;
+      readonly awsElasticBlockStore?: InTreeVolume;
     }[];
     readonly containers: readonly Container[];
     readonly initContainers?: readonly Container[];
@@ -90,7 +93,11 @@ export interface Namespace {
 
 export interface Node {
   readonly metadata: ObjectMeta;
-  readonly spec: { readonly providerID?: string };
+  readonly spec: {
+    readonly providerID?: string;
+    /** True on a cordoned node: the scheduler puts no further pod on it. */
+    readonly unschedulable?: boolean;
+  };
 }
 
 /** The controllers of pods whose behaviour decides what becomes of a quarantined pod. */
@@ -189,7 +196,15 @@ export interface PersistentVolumeClaim {
 
 export interface PersistentVolume {
   readonly metadata: ObjectMeta;
-  readonly spec: { readonly csi?: { readonly driver: string; readonly volumeHandle: string } };
+  readonly spec: {
+    readonly csi?: { readonly driver: string; readonly volumeHandle: string };
+    readonly awsElasticBlockStore?: InTreeVolume;
+  };
+}
+
+/** EBS as it was named before the CSI driver: `vol-…` or `aws://us-east-1a/vol-…`. */
+export interface InTreeVolume {
+  readonly volumeID: string;
 }
 
 /** One object and no other that may take its name later. */

@@ -12,7 +12,9 @@ export const STATES = [
   "SnapshotBefore",
   "ApplyPolicy",
   "CompletePolicy",
+  "PreserveNode",
   "SnapshotNodeEbs",
+  "FollowSnapshots",
   "SnapshotAfter",
   "RecordRun",
 ] as const;
@@ -83,6 +85,9 @@ export const Artefact = z.object({
   size: z.number(),
   versionId: z.string(),
 });
+
+/** Something of node or disks that could not be preserved, and why. */
+export const NotPreserved = z.object({ what: z.string(), reason: z.string() });
 
 /** What a Catch writes down when a state could not take its evidence. */
 export const Missing = z.object({ state: z.string(), error: z.string(), cause: z.string() });

@@ -3,6 +3,8 @@ import { OPEN_CASE_NEEDS, RECORD_IGNORED_NEEDS } from "../core/case/case.ts";
 import { AUTHENTICATE_NEEDS } from "../core/cluster/authenticate.ts";
 import { RECORD_RUN_NEEDS } from "../core/evidence/record-run.ts";
 import type { Needs } from "../core/needs.ts";
+import { FOLLOW_SNAPSHOTS_NEEDS } from "../core/node/follow-snapshots.ts";
+import { PRESERVE_NODE_NEEDS } from "../core/node/preserve-node.ts";
 import { SNAPSHOT_NODE_EBS_NEEDS } from "../core/node/snapshot-node-ebs.ts";
 import { APPLY_POLICY_NEEDS } from "../core/quarantine/apply-policy.ts";
 import { COMPLETE_POLICY_NEEDS } from "../core/quarantine/complete-policy.ts";
@@ -19,7 +21,9 @@ export const NEEDS = {
   SnapshotBefore: SNAPSHOT_BEFORE_NEEDS,
   ApplyPolicy: APPLY_POLICY_NEEDS,
   CompletePolicy: COMPLETE_POLICY_NEEDS,
+  PreserveNode: PRESERVE_NODE_NEEDS,
   SnapshotNodeEbs: SNAPSHOT_NODE_EBS_NEEDS,
+  FollowSnapshots: FOLLOW_SNAPSHOTS_NEEDS,
   SnapshotAfter: SNAPSHOT_AFTER_NEEDS,
   RecordRun: RECORD_RUN_NEEDS,
 } as const satisfies Readonly<Record<StateName, Needs>>;

@@ -9,6 +9,8 @@ import { openCase, recordIgnored } from "../core/case/case.ts";
 import { authenticate, type ClusterAccess } from "../core/cluster/authenticate.ts";
 import { type NetworkFacts, observeNetwork } from "../core/cluster/network.ts";
 import { recordRun } from "../core/evidence/record-run.ts";
+import { followSnapshots } from "../core/node/follow-snapshots.ts";
+import { preserveNode } from "../core/node/preserve-node.ts";
 import { snapshotNodeEbs } from "../core/node/snapshot-node-ebs.ts";
 import { applyPolicy, makePlan, PLAN_NEEDS } from "../core/quarantine/apply-policy.ts";
 import { completePolicy, type Progress } from "../core/quarantine/complete-policy.ts";
@@ -24,8 +26,10 @@ import type { Target } from "../core/target/target.ts";
 import { STATES } from "../functions/contract.ts";
 import { NEEDS } from "../functions/needs.ts";
 import type { MemoryCluster } from "./memory/cluster.ts";
-import { memoryStore } from "./memory/evidence-store.ts";
+import { type MemoryStore, memoryStore } from "./memory/evidence-store.ts";
+import { AN_INSTANCE, memoryInstances } from "./memory/instances.ts";
 import { aCluster, OWNERS, type Owner } from "./memory/owned-pod.ts";
+import { unpublished } from "./memory/published.ts";
 import { CILIUM, SETTINGS, VPC } from "./memory/quarantine-input.ts";
 import { declared, recorded, usage } from "./memory/recorded.ts";
 import { memoryVolumes } from "./memory/volumes.ts";
@@ -83,11 +87,16 @@ const used = {
   SnapshotBefore: usage(NEEDS.SnapshotBefore),
   ApplyPolicy: usage(NEEDS.ApplyPolicy),
   CompletePolicy: usage(NEEDS.CompletePolicy),
+  PreserveNode: usage(NEEDS.PreserveNode),
   SnapshotNodeEbs: usage(NEEDS.SnapshotNodeEbs),
+  FollowSnapshots: usage(NEEDS.FollowSnapshots),
   SnapshotAfter: usage(NEEDS.SnapshotAfter),
   RecordRun: usage(NEEDS.RecordRun),
   plan: usage(PLAN_NEEDS),
 };
+
+/** Everything that was written on all ways. */
+const stores: MemoryStore[] = [];
 
 /** These ports for one state, with what it asks of them written down. */
 function portsFor(
@@ -96,6 +105,7 @@ function portsFor(
   store = memoryStore(),
 ) {
   const { kubernetes: onCluster, store: onStore } = used[state];
+  if (!stores.includes(store)) stores.push(store);
   return { kubernetes: recorded(kubernetes, onCluster), store: recorded(store, onStore), now };
 }
 
@@ -176,12 +186,24 @@ beforeAll(async () => {
   await check();
 });
 
-/** Volumes of the node and, as `vol-data`, one of a claim that is attached nowhere. */
+/** The node; its volumes and, as `vol-data`, one of a claim that is attached nowhere. */
 async function preserve(target: Target): Promise<void> {
-  const ec2 = memoryVolumes({ "i-0123456789abcdef0": ["vol-root"] });
+  const instance = "i-0123456789abcdef0";
+  const input = { case: CASE, target, uid: "uid-1", mode: "containment", attempt: 0 } as const;
+  const settings = { cordon: true, protect: true };
+  const instances = recorded(
+    memoryInstances({ [instance]: { ...AN_INSTANCE } }),
+    used.PreserveNode.other,
+  );
+  await preserveNode(input, { ...portsFor("PreserveNode"), instances, settings });
+
+  const ec2 = memoryVolumes({ [instance]: ["vol-root"] });
   const volumes = recorded(ec2, used.SnapshotNodeEbs.other);
-  const input = { case: CASE, target, uid: "uid-1", mode: "containment" } as const;
-  await snapshotNodeEbs(input, { ...portsFor("SnapshotNodeEbs"), volumes });
+  const lock = { mode: "governance", retentionDays: 1 } as const;
+  await snapshotNodeEbs(input, { ...portsFor("SnapshotNodeEbs"), volumes, lock });
+  const followed = recorded(ec2, used.FollowSnapshots.other);
+  const { store } = portsFor("FollowSnapshots");
+  await followSnapshots({ case: CASE, since: null }, { volumes: followed, store, bound: 0, now });
 }
 
 /** A case and an alert that joins it, and the ends that a run can come to. */
@@ -194,11 +216,14 @@ async function open(target: Target): Promise<void> {
   await openCase({ ...opening, execution: another }, onOpen);
   const { event: _, ...run } = opening;
   const announce = { containmentCompleted: async () => {} };
+  // Two runs of one case: the second is chained to the first.
   for (const mode of MODES) {
     await recordRun(
       {
-        ...{ ...run, ...opened, mode, verdict: "ignored", reasons: [], quarantinedAt: null },
+        ...{ ...run, mode, verdict: "ignored", reasons: [], quarantinedAt: null },
+        ...{ case: { ...opened.case, runId: `${opened.case.runId}-${mode}` }, artefacts: [] },
         missing: [],
+        notPreserved: [],
       },
       {
         ...portsFor("RecordRun", undefined, store),
@@ -230,6 +255,14 @@ describe("what is declared and what is asked for on all ways are the same", () =
   test("of whoever looks at a plan", () => {
     expect(used.plan.asked).toEqual(declared(PLAN_NEEDS));
   });
+});
+
+test("what is written on all ways is as the published schemas say", () => {
+  const objects = stores.flatMap((store) => [...store.objects]);
+  const wrong = objects.flatMap(([key, text]) => unpublished(key, text) ?? []);
+
+  expect([...new Set(wrong)]).toEqual([]);
+  expect(objects.length).toBeGreaterThan(1_000);
 });
 
 test("the compiler refuses what was not declared", () => {

@@ -3,6 +3,7 @@ import type { NetworkFacts } from "../cluster/network.ts";
 import { artefactKey } from "../evidence/keys.ts";
 import { keepPods } from "../evidence/pod-pages.ts";
 import { redactPod } from "../evidence/redact.ts";
+import type { Before } from "../evidence/schemas/seen.ts";
 import type { Artefact } from "../evidence/store.ts";
 import type { ClusterFor, Needs, StoreFor } from "../needs.ts";
 import type { Target } from "./target.ts";
@@ -42,7 +43,7 @@ export async function snapshotBefore(
           () => {},
         )
       : [];
-  const { artefact } = await store.putOnce(artefactKey(runId, "before.json"), {
+  const { artefact } = await store.putOnce<Before>(artefactKey(runId, "before.json"), {
     capturedAt: now().toISOString(),
     target,
     namespace,

@@ -277,5 +277,79 @@ class AccessEntries(unittest.TestCase):
         self.assert_fails("ResourceNotFoundException", 404, "describe_cluster", name="absent")
 
 
+class Preservation(unittest.TestCase):
+    """What keeps a node's disks and its instance from being taken away."""
+
+    def setUp(self) -> None:
+        self.ec2 = client("ec2")
+        volume = self.ec2.create_volume(AvailabilityZone=f"{REGION}a", Size=1)["VolumeId"]
+        self.snapshot = self.ec2.create_snapshot(VolumeId=volume)["SnapshotId"]
+
+    def assert_refused(self, code: str, operation: str, **request: Any) -> None:
+        with self.assertRaises(ClientError) as raised:
+            getattr(self.ec2, operation)(**request)
+        self.assertEqual(raised.exception.response["Error"]["Code"], code)
+
+    def run_instance(self) -> str:
+        image = self.ec2.describe_images(Owners=["amazon"])["Images"][0]["ImageId"]
+        started = self.ec2.run_instances(ImageId=image, MinCount=1, MaxCount=1)
+        return str(started["Instances"][0]["InstanceId"])
+
+    def test_a_snapshot_that_is_pending_is_locked_and_cannot_be_deleted(self) -> None:
+        self.ec2.lock_snapshot(SnapshotId=self.snapshot, LockMode="governance", LockDuration=1)
+        described = self.ec2.describe_locked_snapshots(SnapshotIds=[self.snapshot])["Snapshots"]
+        self.assertEqual([each["LockState"] for each in described], ["governance"])
+        self.assert_refused("OperationNotPermitted", "delete_snapshot", SnapshotId=self.snapshot)
+
+    def test_a_snapshot_without_a_lock_can_be_deleted(self) -> None:
+        self.ec2.delete_snapshot(SnapshotId=self.snapshot)
+        self.assert_refused(
+            "InvalidSnapshot.NotFound", "describe_snapshots", SnapshotIds=[self.snapshot]
+        )
+
+    def test_a_snapshot_that_does_not_exist_cannot_be_locked(self) -> None:
+        absent = {"SnapshotId": "snap-00000000000000000", "LockMode": "governance"}
+        self.assert_refused("InvalidSnapshot.NotFound", "lock_snapshot", LockDuration=1, **absent)
+
+    def test_termination_protection_is_described_and_keeps_the_instance(self) -> None:
+        instance = self.run_instance()
+        on: Any = {"InstanceId": instance, "Attribute": "disableApiTermination"}
+        described = self.ec2.describe_instance_attribute(**on)
+        self.assertEqual(described["DisableApiTermination"], {"Value": False})
+        self.ec2.modify_instance_attribute(
+            InstanceId=instance, DisableApiTermination={"Value": True}
+        )
+        described = self.ec2.describe_instance_attribute(**on)
+        self.assertEqual(described["DisableApiTermination"], {"Value": True})
+        self.assert_refused("OperationNotPermitted", "terminate_instances", InstanceIds=[instance])
+
+    def test_scale_in_protection_is_set_and_described(self) -> None:
+        scaling = client("autoscaling")
+        instance = self.run_instance()
+        group = f"group-{uuid.uuid4().hex[:8]}"
+        scaling.create_auto_scaling_group(
+            AutoScalingGroupName=group,
+            InstanceId=instance,
+            MinSize=0,
+            MaxSize=1,
+            DesiredCapacity=0,
+            AvailabilityZones=[f"{REGION}a"],
+        )
+        self.assertEqual(self.membership(instance), [])
+        scaling.attach_instances(AutoScalingGroupName=group, InstanceIds=[instance])
+        self.assertEqual(self.membership(instance), [(group, False)])
+        scaling.set_instance_protection(
+            AutoScalingGroupName=group, InstanceIds=[instance], ProtectedFromScaleIn=True
+        )
+        self.assertEqual(self.membership(instance), [(group, True)])
+
+    def membership(self, instance: str) -> list[tuple[str, bool]]:
+        described = client("autoscaling").describe_auto_scaling_instances(InstanceIds=[instance])
+        return [
+            (each["AutoScalingGroupName"], each["ProtectedFromScaleIn"])
+            for each in described["AutoScalingInstances"]
+        ]
+
+
 if __name__ == "__main__":
     unittest.main()

@@ -1,8 +1,17 @@
 /** What every end-to-end test needs: the shared stage, a shop of its own, ways in and ways to look. */
+import { execFile } from "node:child_process";
 import { randomUUID } from "node:crypto";
+import { join } from "node:path";
 import { EventBridgeClient, PutEventsCommand } from "@aws-sdk/client-eventbridge";
 import { S3Client } from "@aws-sdk/client-s3";
-import { type Message, ReceiveMessageCommand, SQSClient } from "@aws-sdk/client-sqs";
+import {
+  CreateQueueCommand,
+  GetQueueAttributesCommand,
+  type Message,
+  ReceiveMessageCommand,
+  SetQueueAttributesCommand,
+  SQSClient,
+} from "@aws-sdk/client-sqs";
 import {
   CoreV1Api,
   KubeConfig,
@@ -13,6 +22,7 @@ import { inject } from "vitest";
 import { evidenceBucket } from "../../adapters/aws/evidence-bucket.ts";
 import { type ExecutionReport, executions as executionsOf } from "../../adapters/aws/executions.ts";
 import { bucketRunFolder } from "../../adapters/run-folder.ts";
+import type { Writer } from "../../core/evidence/custody.ts";
 import { runPrefix } from "../../core/evidence/keys.ts";
 import type { RunResult } from "../../core/evidence/record-run.ts";
 import { type Verification, verifyRun } from "../../core/evidence/verify.ts";
@@ -31,7 +41,12 @@ export const networking = kubeconfig.makeApiClient(NetworkingV1Api);
 export const rbac = kubeconfig.makeApiClient(RbacAuthorizationV1Api);
 
 export const executions = executionsOf(deployment.stateMachineArn, aws);
-export const store = evidenceBucket(deployment.evidenceBucket, aws);
+/** As the tests write, where they do. */
+export const writer = (): Writer => ({
+  ...{ execution: "none: a test", state: "none", productVersion: "none" },
+  capturedAt: new Date().toISOString(),
+});
+export const store = evidenceBucket(deployment.evidenceBucket, aws, writer);
 export const s3 = new S3Client(aws);
 export const sqs = new SQSClient(aws);
 const events = new EventBridgeClient(aws);
@@ -131,4 +146,45 @@ export async function stateNames(executionArn: string): Promise<readonly string[
 export async function policyNames(namespace: string): Promise<readonly string[]> {
   const { items } = await networking.listNamespacedNetworkPolicy({ namespace });
   return items.map(({ metadata }) => metadata?.name ?? "").toSorted();
+}
+
+/** A queue of the tests' own that an AWS service may send to, as a subscriber would have. */
+export async function openInbox(
+  name: string,
+  service: "events" | "sns",
+): Promise<{ readonly url: string; readonly arn: string }> {
+  const { QueueUrl = "" } = await sqs.send(new CreateQueueCommand({ QueueName: name }));
+  const { Attributes } = await sqs.send(
+    new GetQueueAttributesCommand({ QueueUrl, AttributeNames: ["QueueArn"] }),
+  );
+  const arn = Attributes?.QueueArn ?? "";
+  const Policy = JSON.stringify({
+    Version: "2012-10-17",
+    Statement: {
+      Effect: "Allow",
+      Principal: { Service: `${service}.amazonaws.com` },
+      Action: "sqs:SendMessage",
+      Resource: arn,
+    },
+  });
+  await sqs.send(new SetQueueAttributesCommand({ QueueUrl, Attributes: { Policy } }));
+  return { url: QueueUrl, arn };
+}
+
+interface Ended {
+  readonly code: number;
+  readonly out: string;
+  readonly err: string;
+}
+
+/** `containment …` as a person runs it, against the shared stage. */
+export function containment(...args: string[]): Promise<Ended> {
+  const root = join(import.meta.dirname, "../..");
+  const env = { ...process.env, ...stage.environment };
+  return new Promise((resolve) => {
+    const command = [join(root, "cli/containment.ts"), ...args];
+    execFile(process.execPath, command, { cwd: root, env }, (error, out, err) => {
+      resolve({ code: typeof error?.code === "number" ? error.code : 0, out, err });
+    });
+  });
 }

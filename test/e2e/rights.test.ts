@@ -2,7 +2,13 @@
 import { randomUUID } from "node:crypto";
 import { ListObjectVersionsCommand, type ObjectVersion } from "@aws-sdk/client-s3";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { artefactKey, caseKey, openCaseKey, runPrefix } from "../../core/evidence/keys.ts";
+import {
+  artefactKey,
+  caseKey,
+  openCaseKey,
+  runPrefix,
+  runRecordKey,
+} from "../../core/evidence/keys.ts";
 import type { RunResult } from "../../core/evidence/record-run.ts";
 import { STATES, type StateName } from "../../functions/contract.ts";
 import { terminalShellAlert } from "../../local/falco.ts";
@@ -164,31 +170,22 @@ const ARTEFACTS: readonly (readonly [string, () => string, StateName, readonly S
   ["the marker", () => openCaseKey(result.target), "OpenCase", ["RecordRun"]],
   ["the case", () => caseKey(result.case.id), "OpenCase", []],
   ["an ignored alert", () => ignored, "RecordIgnored", []],
-  ["alert.json", () => key("alert.json"), "OpenCase", ["RecordRun"]],
-  ["authentication.json", () => key("authentication.json"), "Authenticate", ["RecordRun"]],
-  ["before.json", () => key("before.json"), "SnapshotBefore", ["RecordRun"]],
-  [
-    "plan.json",
-    () => key("plan.json"),
-    "ApplyPolicy",
-    ["CompletePolicy", "SnapshotAfter", "RecordRun"],
-  ],
-  ["policy.json", () => key("policy.json"), "ApplyPolicy", ["SnapshotAfter", "RecordRun"]],
-  [
-    "completion.json",
-    () => key("completion.json"),
-    "CompletePolicy",
-    ["SnapshotAfter", "RecordRun"],
-  ],
-  ["node.json", () => key("node.json"), "SnapshotNodeEbs", ["RecordRun"]],
-  ["volumes.json", () => key("volumes.json"), "SnapshotNodeEbs", ["RecordRun"]],
-  ["after.json", () => key("after.json"), "SnapshotAfter", ["RecordRun"]],
+  ["alert.json", () => key("alert.json"), "OpenCase", []],
+  ["authentication.json", () => key("authentication.json"), "Authenticate", []],
+  ["before.json", () => key("before.json"), "SnapshotBefore", []],
+  ["plan.json", () => key("plan.json"), "ApplyPolicy", ["CompletePolicy", "SnapshotAfter"]],
+  ["policy.json", () => key("policy.json"), "ApplyPolicy", ["SnapshotAfter"]],
+  ["completion.json", () => key("completion.json"), "CompletePolicy", ["SnapshotAfter"]],
+  ["node.json", () => key("node.json"), "SnapshotNodeEbs", []],
+  ["volumes.json", () => key("volumes.json"), "SnapshotNodeEbs", []],
+  ["after.json", () => key("after.json"), "SnapshotAfter", []],
   ["containment.json", () => key("containment.json"), "RecordRun", []],
   ["manifest.json", () => key("manifest.json"), "RecordRun", []],
+  ["the run's record", () => runRecordKey(result.case.id, result.case.runId), "RecordRun", []],
 ];
 
-function putEvents(EventBusName: string): Call {
-  const Entries = [{ EventBusName, Source: "intruder", DetailType: "none", Detail: "{}" }];
+function putEvents(EventBusName: string, Source: string, DetailType: string): Call {
+  const Entries = [{ EventBusName, Source, DetailType, Detail: "{}" }];
   return {
     sdk: "eventbridge",
     client: "EventBridgeClient",
@@ -197,7 +194,10 @@ function putEvents(EventBusName: string): Call {
   };
 }
 
-const LISTING = STATES.filter((state) => state !== "Triage");
+/** S3 tells them that a key is not there, instead of denying that they may know. */
+const LISTING: readonly StateName[] = [
+  ...(["OpenCase", "ApplyPolicy", "CompletePolicy", "SnapshotAfter", "RecordRun"] as const),
+];
 
 /** Calls of other kinds, and the states that may make them. */
 const CALLS: readonly (readonly [string, () => Call, readonly StateName[]])[] = [
@@ -212,11 +212,37 @@ const CALLS: readonly (readonly [string, () => Call, readonly StateName[]])[] = 
   ["describe snapshots", () => onEc2("DescribeSnapshotsCommand"), ["SnapshotNodeEbs"]],
   ["describe volumes", () => onEc2("DescribeVolumesCommand"), []],
   ["list the evidence", () => onS3("ListObjectsV2Command", {}), LISTING],
-  ["list its versions", () => onS3("ListObjectVersionsCommand", {}), ["RecordRun"]],
+  ["list all versions", () => onS3("ListObjectVersionsCommand", {}), []],
+  [
+    "list the versions of a run",
+    () => onS3("ListObjectVersionsCommand", { Prefix: runPrefix(result.case.runId) }),
+    ["RecordRun"],
+  ],
+  [
+    "read a version of an artefact",
+    () => {
+      const { Key, VersionId } = evidence[0] ?? {};
+      return onS3("GetObjectCommand", { Key, VersionId });
+    },
+    ["RecordRun"],
+  ],
   ["list all buckets", () => onS3("ListBucketsCommand", {}), []],
   ["free a marker", () => onS3("DeleteObjectCommand", { Key: "open/none.json" }), ["RecordRun"]],
-  ["announce on the product's bus", () => putEvents(deployment.busName), ["RecordRun"]],
-  ["put an event on the account's bus", () => putEvents("default"), []],
+  [
+    "announce on the product's bus",
+    () => putEvents(deployment.busName, "eks-containment", "Containment Completed"),
+    ["RecordRun"],
+  ],
+  [
+    "forge a request on the product's bus",
+    () => putEvents(deployment.busName, "demo.containment", "PodContainmentRequested"),
+    [],
+  ],
+  [
+    "put an event on the account's bus",
+    () => putEvents("default", "eks-containment", "Containment Completed"),
+    [],
+  ],
 ];
 
 describe.each(STATES)("whoever takes %s over", (state) => {

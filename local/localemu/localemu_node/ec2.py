@@ -2,7 +2,9 @@
 
 Upstream has no LockSnapshot and DescribeLockedSnapshots, and moto answers CreateSnapshots with a
 ``<status>`` element where EC2's SnapshotInfo has ``<state>``, so that the SDK sees no state. The
-locks live in memory and describe themselves; deleting a locked snapshot is not refused.
+locks live in memory and describe themselves; a locked snapshot cannot be deleted. Which error code
+EC2 answers to that is not documented: the one here is a guess.
+
 moto gives AWS's prefix lists another id in every run; `stages.ts` names that of S3. A VPC of a
 template gets none of the DNS settings that the template gives it.
 """
@@ -15,6 +17,9 @@ from localemu.services.cloudformation.resource_provider import ProgressEvent, Re
 from localemu.services.ec2.provider import Ec2Provider
 from localemu.services.ec2.resource_providers.aws_ec2_vpc import EC2VPCProvider
 from localemu.services.stores import AccountRegionBundle, BaseStore, LocalAttribute
+from moto.ec2.exceptions import EC2ClientError
+from moto.ec2.models import ec2_backends
+from moto.ec2.models.elastic_block_store import EBSBackend, Snapshot
 from moto.ec2.models.managed_prefixes import ManagedPrefixList
 from moto.ec2.responses import elastic_block_store
 
@@ -70,6 +75,8 @@ def lock_snapshot(
     self: Ec2Provider, context: RequestContext, request: dict[str, Any]
 ) -> dict[str, Any]:
     now = datetime.datetime.now(tz=datetime.UTC)
+    # Raises what EC2 does for a snapshot that does not exist.
+    ec2_backends[context.account_id][context.region].get_snapshot(request["SnapshotId"])
     locks = locks_of(context)
     lock = new_lock(request, context.account_id, now)
     current = locks.get(lock["SnapshotId"])
@@ -97,6 +104,18 @@ def describe_locked_snapshots(
             if not wanted_ids or snapshot_id in wanted_ids
         ]
     }
+
+
+delete_unconditionally = EBSBackend.delete_snapshot
+
+
+def delete_snapshot(self: EBSBackend, snapshot_id: str) -> Snapshot:
+    lock = snapshot_locks[self.account_id][self.region_name].locks.get(snapshot_id)
+    if lock and datetime.datetime.now(tz=datetime.UTC) < lock["LockExpiresOn"]:
+        raise EC2ClientError(
+            "OperationNotPermitted", f"Snapshot {snapshot_id} is locked and cannot be deleted."
+        )
+    return delete_unconditionally(self, snapshot_id)
 
 
 def name_the_prefix_list_of_s3() -> None:
@@ -130,6 +149,7 @@ def give_vpcs_of_templates_their_dns() -> None:
 
 
 def apply() -> None:
+    EBSBackend.delete_snapshot = delete_snapshot
     give_vpcs_of_templates_their_dns()
     name_the_prefix_list_of_s3()
     Ec2Provider.lock_snapshot = lock_snapshot

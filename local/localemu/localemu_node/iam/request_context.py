@@ -2,7 +2,8 @@
 
 This is the one place where the local stage adds to a request what it lacks here and has on AWS:
 
-- ``aws:SecureTransport`` is true. LocalEmu is plain HTTP on loopback; the SDKs speak TLS on AWS.
+- ``aws:SecureTransport`` is true and ``s3:TlsVersion`` 1.3. LocalEmu is plain HTTP on loopback;
+  the SDKs speak TLS on AWS.
 - ``aws:SourceVpce`` and ``aws:SourceVpc`` are those of the function's own VPC and of the endpoint
   for the called service in it, both as deployed to the emulated EC2. A function that is in no VPC,
   or whose VPC has no such endpoint, has none, and neither does a service or a person. The
@@ -81,6 +82,7 @@ def keys_of_request(
         "aws:securetransport": ["true"],
         "aws:useragent": [context.request.headers.get("User-Agent", "")],
         "aws:viaawsservice": ["false"],
+        "s3:tlsversion": ["1.3"],
         **source,
         **caller.keys,
     }
