@@ -27,7 +27,10 @@ export function unseen(why: string): Unseen {
 
 /** Two observations that only tell something together: unseen as soon as one of them is. */
 export function both<A, B>(one: Observed<A>, other: Observed<B>): Observed<readonly [A, B]> {
-  if (one.kind === "unseen") return one;
+  if (one.kind === "unseen") {
+    const alike = other.kind === "seen" || other.why === one.why;
+    return alike ? one : unseen(`${one.why}; ${other.why}`);
+  }
   if (other.kind === "unseen") return other;
   return seen([one.value, other.value]);
 }
