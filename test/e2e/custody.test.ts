@@ -145,14 +145,15 @@ describe("a run of the playbook", () => {
 
   test("leaves nothing that is not as its published schema says", async () => {
     const { id, runId } = result.case;
-    const inspected = await Promise.all([
+    const [ofRun, ofCase] = await Promise.all([
       store.inspect(runPrefix(runId)),
       store.inspect(`cases/${id}/`),
     ]);
-    for (const { key } of inspected.flat()) {
+    for (const { key } of [...ofRun, ...ofCase]) {
       expect(unpublished(key, Buffer.from(await bytesAt(key)).toString())).toBeNull();
     }
-    expect(inspected.flat()).toHaveLength(13);
+    expect(ofRun.length).toBeGreaterThan(10);
+    expect(ofCase).toHaveLength(2); // the case, and the record of its run
   });
 
   test("is recorded with its case, the manifest's lock confirmed", async () => {
