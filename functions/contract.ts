@@ -13,6 +13,9 @@ export const STATES = [
   "ApplyPolicy",
   "CompletePolicy",
   "SnapshotNodeEbs",
+  "CaptureContext",
+  "PreviewCredentials",
+  "RecordContext",
   "SnapshotAfter",
   "RecordRun",
 ] as const;

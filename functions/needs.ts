@@ -1,6 +1,9 @@
 import { TRIAGE_NEEDS } from "../core/alert/triage.ts";
 import { OPEN_CASE_NEEDS, RECORD_IGNORED_NEEDS } from "../core/case/case.ts";
 import { AUTHENTICATE_NEEDS } from "../core/cluster/authenticate.ts";
+import { CAPTURE_CONTEXT_NEEDS } from "../core/context/capture-context.ts";
+import { RECORD_CONTEXT_NEEDS } from "../core/context/record-context.ts";
+import { PREVIEW_CREDENTIALS_NEEDS } from "../core/credentials/preview-credentials.ts";
 import { RECORD_RUN_NEEDS } from "../core/evidence/record-run.ts";
 import type { Needs } from "../core/needs.ts";
 import { SNAPSHOT_NODE_EBS_NEEDS } from "../core/node/snapshot-node-ebs.ts";
@@ -20,6 +23,9 @@ export const NEEDS = {
   ApplyPolicy: APPLY_POLICY_NEEDS,
   CompletePolicy: COMPLETE_POLICY_NEEDS,
   SnapshotNodeEbs: SNAPSHOT_NODE_EBS_NEEDS,
+  CaptureContext: CAPTURE_CONTEXT_NEEDS,
+  PreviewCredentials: PREVIEW_CREDENTIALS_NEEDS,
+  RecordContext: RECORD_CONTEXT_NEEDS,
   SnapshotAfter: SNAPSHOT_AFTER_NEEDS,
   RecordRun: RECORD_RUN_NEEDS,
 } as const satisfies Readonly<Record<StateName, Needs>>;

@@ -56,6 +56,8 @@ describe("what the functions may do on AWS", () => {
       "OpenCase",
       "ApplyPolicy",
       "CompletePolicy",
+      "CaptureContext",
+      "PreviewCredentials",
       "SnapshotAfter",
       "RecordRun",
     ]);

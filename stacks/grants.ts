@@ -3,6 +3,7 @@ import { volumeStatements } from "../adapters/aws/ec2-volumes.ts";
 import { clusterStatements } from "../adapters/aws/eks-clusters.ts";
 import { announcementStatements } from "../adapters/aws/event-bus.ts";
 import { evidenceStatements } from "../adapters/aws/evidence-bucket.ts";
+import { identityStatements } from "../adapters/aws/identities.ts";
 import type { Statement } from "../adapters/aws/statement.ts";
 import type { Needs } from "../core/needs.ts";
 import type { StateName } from "../functions/contract.ts";
@@ -38,12 +39,14 @@ export function grantsOf(state: StateName, resources: Resources): readonly Polic
 }
 
 export function statementsOf(state: StateName, resources: Resources): readonly Statement[] {
-  const { evidence = {}, clusters = [], volumes = [], announcements = [] }: Needs = NEEDS[state];
+  const needs: Needs = NEEDS[state];
+  const { evidence = {}, clusters = [], volumes = [], identities = [], announcements = [] } = needs;
   const s3Service = `s3.${resources.region}.${resources.urlSuffix}`;
   return [
     ...evidenceStatements(evidence, { ...resources, s3Service }),
     ...clusterStatements(clusters, resources),
     ...volumeStatements(volumes, resources),
+    ...identityStatements(identities, resources),
     ...announcementStatements(announcements, resources),
   ];
 }

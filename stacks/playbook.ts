@@ -11,6 +11,7 @@ import { groupsOf, talksToCluster } from "../kubernetes/groups.ts";
 import { settingsFor } from "../stages.ts";
 import { accept, INLINE_IS_MEANT } from "./accepted-findings.ts";
 import { cluster } from "./cluster.ts";
+import { contextRights } from "./context-rights.ts";
 import { evidence } from "./evidence.ts";
 import { foundation } from "./foundation.ts";
 import { functionRole } from "./function-role.ts";
@@ -19,7 +20,12 @@ import { network } from "./network.ts";
 import { operations } from "./operations.ts";
 
 /** Seconds that a function may run: at least five less than its state waits, for a cold start. */
-const TIMEOUT_SECONDS: Partial<Record<StateName, number>> = { SnapshotNodeEbs: 140, RecordRun: 55 };
+const TIMEOUT_SECONDS: Partial<Record<StateName, number>> = {
+  SnapshotNodeEbs: 140,
+  CaptureContext: 60,
+  PreviewCredentials: 50,
+  RecordRun: 55,
+};
 const DEFAULT_TIMEOUT_SECONDS = 10;
 
 /**
@@ -157,12 +163,14 @@ export function playbook({ stack, app }: StackContext) {
       resources: [key.keyArn],
       conditions: { StringEquals: { "kms:ViaService": `sns.${stack.region}.${stack.urlSuffix}` } },
     }),
+    ...contextRights(stack, clusterName),
   ]) {
     machine.addToRolePolicy(statement);
   }
   accept(machine, {
     "AwsSolutions-IAM5":
-      "Delivery of logs and tracing know no resource; a function's star stands for its versions.",
+      "Delivery of logs, tracing, CloudTrail's events and queries know no resource; a function's star " +
+      "stands for its versions, those of stacks/context-rights.ts for what only AWS names.",
     "NIST.800.53.R5-IAMNoInlinePolicy": INLINE_IS_MEANT,
   });
 

@@ -4,10 +4,14 @@
  * that nothing is declared which no way through a state leads to is said here, by going all ways.
  */
 import { beforeAll, describe, expect, test } from "vitest";
+import { within } from "../adapters/within.ts";
 import type { Alert, Mode } from "../core/alert/alert.ts";
 import { openCase, recordIgnored } from "../core/case/case.ts";
 import { authenticate, type ClusterAccess } from "../core/cluster/authenticate.ts";
 import { type NetworkFacts, observeNetwork } from "../core/cluster/network.ts";
+import { captureContext } from "../core/context/capture-context.ts";
+import { recordContext } from "../core/context/record-context.ts";
+import { previewCredentials } from "../core/credentials/preview-credentials.ts";
 import { recordRun } from "../core/evidence/record-run.ts";
 import { snapshotNodeEbs } from "../core/node/snapshot-node-ebs.ts";
 import { applyPolicy, makePlan, PLAN_NEEDS } from "../core/quarantine/apply-policy.ts";
@@ -25,6 +29,7 @@ import { STATES } from "../functions/contract.ts";
 import { NEEDS } from "../functions/needs.ts";
 import type { MemoryCluster } from "./memory/cluster.ts";
 import { memoryStore } from "./memory/evidence-store.ts";
+import { memoryIdentities } from "./memory/identities.ts";
 import { aCluster, OWNERS, type Owner } from "./memory/owned-pod.ts";
 import { CILIUM, SETTINGS, VPC } from "./memory/quarantine-input.ts";
 import { declared, recorded, usage } from "./memory/recorded.ts";
@@ -84,6 +89,9 @@ const used = {
   ApplyPolicy: usage(NEEDS.ApplyPolicy),
   CompletePolicy: usage(NEEDS.CompletePolicy),
   SnapshotNodeEbs: usage(NEEDS.SnapshotNodeEbs),
+  CaptureContext: usage(NEEDS.CaptureContext),
+  PreviewCredentials: usage(NEEDS.PreviewCredentials),
+  RecordContext: usage(NEEDS.RecordContext),
   SnapshotAfter: usage(NEEDS.SnapshotAfter),
   RecordRun: usage(NEEDS.RecordRun),
   plan: usage(PLAN_NEEDS),
@@ -170,6 +178,7 @@ beforeAll(async () => {
     const before = portsFor("SnapshotBefore");
     await snapshotBefore({ case: CASE, target, network: VPC }, before);
     await preserve(target);
+    await capture(target);
     await open(target);
   }
   await recordIgnored({ ...OPENING, alert: null }, portsFor("RecordIgnored").store);
@@ -182,6 +191,19 @@ async function preserve(target: Target): Promise<void> {
   const volumes = recorded(ec2, used.SnapshotNodeEbs.other);
   const input = { case: CASE, target, uid: "uid-1", mode: "containment" } as const;
   await snapshotNodeEbs(input, { ...portsFor("SnapshotNodeEbs"), volumes });
+}
+
+/** Context and credentials of the target's pods. */
+async function capture(target: Target): Promise<void> {
+  const uid = target.kind === "pod" ? "uid-1" : "uid-of-payments";
+  const input = { case: CASE, target, uid };
+  const cluster = aCluster("Deployment");
+  await captureContext(input, { ...portsFor("CaptureContext", cluster), within });
+  const identities = recorded(memoryIdentities(), used.PreviewCredentials.other);
+  const ports = { ...portsFor("PreviewCredentials", cluster), identities, within };
+  await previewCredentials(input, ports);
+  const aws = { trail: [], findings: [], nodeProfile: null, auditLog: null, missing: [] };
+  await recordContext({ case: CASE, aws }, portsFor("RecordContext"));
 }
 
 /** A case and an alert that joins it, and the ends that a run can come to. */

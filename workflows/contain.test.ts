@@ -23,7 +23,11 @@ const State = z.object({
   Retry: z.array(Retrier.loose()).default([]),
   Catch: z.array(Catcher).default([]),
 });
-const Branch = z.object({ States: z.record(z.string(), State) });
+/** Branches of a Parallel hold states of any kind, those of a Map no further ones. */
+const Processor = z.object({ States: z.record(z.string(), State) });
+const Branch = z.object({
+  States: z.record(z.string(), State.extend({ ItemProcessor: Processor.optional() })),
+});
 const Machine = z.object({
   QueryLanguage: z.string(),
   TimeoutSeconds: z.number(),
@@ -31,15 +35,15 @@ const Machine = z.object({
 });
 
 const machine = Machine.parse(JSON.parse(text));
-/** Every state by name, those of the parallel branches included. */
+const branches = Object.values(machine.States).flatMap(({ Branches }) => Branches);
+const inBranches = branches.flatMap(({ States }) => Object.entries(States));
+const inMaps = inBranches.flatMap(([, { ItemProcessor }]) =>
+  Object.entries(ItemProcessor?.States ?? {}),
+);
+/** Every state by name, those of parallel branches and of the maps in them included. */
 const all = {
   ...machine.States,
-  ...Object.assign(
-    {},
-    ...Object.values(machine.States).flatMap(({ Branches }) =>
-      Branches.map(({ States }) => States),
-    ),
-  ),
+  ...Object.fromEntries([...inBranches, ...inMaps]),
 } as Readonly<Record<string, z.output<typeof State>>>;
 const states = Object.entries(all);
 const tasks = states.filter(([, state]) => state.Type === "Task");
@@ -48,6 +52,8 @@ const tasks = states.filter(([, state]) => state.Type === "Task");
 const OF_AWS = new Set([
   "States.ALL",
   "States.Timeout",
+  "States.DataLimitExceeded",
+  "CloudWatchLogs.ResourceNotFoundException",
   "Lambda.ClientExecutionTimeoutException",
   "Lambda.ServiceException",
   "Lambda.AWSLambdaException",
@@ -109,8 +115,8 @@ describe.each(tasks)("%s", (_, task) => {
 
   test("catches only to go on, with what was missed", () => {
     for (const { Next, Output } of task.Catch) {
-      expect(["Task", "Pass"]).toContain(all[Next]?.Type);
-      expect(Output).toMatch(/'missing': \[(\$states\.input\.missing, )?\{'state': /);
+      expect(["Task", "Pass", "Map", "Choice"]).toContain(all[Next]?.Type);
+      expect(Output).toMatch(/'missing': \[(\$states\.input(\.aws)?\.missing, )?\{'state': /);
     }
   });
 });
@@ -118,6 +124,14 @@ describe.each(tasks)("%s", (_, task) => {
 test("only evidence may be missing: what contains, and what seals, is never caught", () => {
   const caught = tasks.filter(([, { Catch }]) => Catch.length > 0).map(([name]) => name);
 
-  expect(caught.toSorted()).toEqual(["SnapshotAfter", "SnapshotBefore", "SnapshotNodeEbs"]);
+  const ofContext = Object.keys(branches.at(-1)?.States ?? {});
+  const ofAws = [...ofContext, ...inMaps.map(([name]) => name)];
+
+  expect(ofContext).toContain("CaptureContext");
+  expect(caught.filter((name) => !ofAws.includes(name)).toSorted()).toEqual([
+    "SnapshotAfter",
+    "SnapshotBefore",
+    "SnapshotNodeEbs",
+  ]);
   expect(states.filter(([, { Type }]) => Type === "Fail")).toEqual([]);
 });

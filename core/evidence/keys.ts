@@ -16,6 +16,10 @@ export type ArtefactName =
   | "completion.json"
   | "node.json"
   | "volumes.json"
+  | "context.json"
+  | `logs-${number}.json`
+  | "credentials.json"
+  | "aws-context.json"
   | "after.json"
   | `after-pods-${number}.json`
   | "containment.json"
@@ -26,6 +30,7 @@ export type ArtefactName =
 export type KeyPattern =
   | `runs/*/${Exclude<ArtefactName, `${string}-${number}.json`>}`
   | `runs/*/${"before" | "after"}-pods-*.json`
+  | "runs/*/logs-*.json"
   | "runs/*"
   | "cases/*/case.json"
   | "cases/*/alerts/*.json"
