@@ -81,9 +81,11 @@ describe("a Falco message about a shell in a pod", () => {
       "ApplyPolicy",
       "Applied",
       "CompleteAndPreserve",
-      ...["BeginToComplete", "CompletePolicy", "Completed", "Pending", "QuarantineCompleted"],
-      "SnapshotNodeEbs",
-      "WaitForCluster",
+      ...["AuditLinesRead", "AuditQueryStarted", "BeginContext", "BeginToComplete"],
+      ...["CaptureContext", "CompletePolicy", "Completed", "DetectorFound", "GetAuditLines"],
+      ...["ListDetectors", "LookUpCloudTrail", "LookUpEvents", "NoDetector", "Pending"],
+      ...["PreviewCredentials", "QuarantineCompleted", "ReadNodeProfile", "RecordContext"],
+      ...["SnapshotNodeEbs", "StartAuditQuery", "WaitForCluster"],
       "SnapshotAfter",
       "RecordRun",
       "Notify",
@@ -123,9 +125,13 @@ describe("a Falco message about a shell in a pod", () => {
       "after.json",
       "alert.json",
       "authentication.json",
+      "aws-context.json",
       "before.json",
       "completion.json",
       "containment.json",
+      "context.json",
+      "credentials.json",
+      "logs-1.json",
       "manifest.json",
       "node.json",
       "plan.json",
@@ -197,7 +203,7 @@ describe("a Falco message about a shell in a pod", () => {
     const documents = await Promise.all(objects.map(({ key }) => store.read(key)));
     const text = JSON.stringify([documents, execution.output, execution.input]);
 
-    expect(objects).toHaveLength(11);
+    expect(objects).toHaveLength(15);
     expect(text).not.toMatch(/k8s-aws-v1|X-Amz-Signature|X-Amz-Security-Token/i);
   });
 });
