@@ -3,6 +3,7 @@ import { randomUUID } from "node:crypto";
 import { mkdir, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { beforeAll, describe, expect, test } from "vitest";
+import { MANUAL_DETAIL_TYPES } from "../../core/alert/manual.ts";
 import type { Permissions } from "../../core/context/permissions.ts";
 import type { Credential } from "../../core/credentials/blast-radius.ts";
 import { runPrefix } from "../../core/evidence/keys.ts";
@@ -124,10 +125,8 @@ describe("the context of a contained pod", () => {
   beforeAll(async () => {
     const pod = await leakyPod();
     namespace = pod.namespace;
-    const target = { namespace, kind: "pod", name: "leaky", uid: pod.uid };
-    result = resultOf(
-      await endOf(await request({ target, mode: "containment" }, "Containment Requested")),
-    );
+    const detail = { namespace, pod: "leaky", uid: pod.uid, mode: "containment" };
+    result = resultOf(await endOf(await request(detail, MANUAL_DETAIL_TYPES.pod)));
   });
 
   test("is complete, and sealed", async () => {
