@@ -1,9 +1,14 @@
 /** One state of a quarantine in a process of its own, on a real API server and the emulated AWS. */
 import { evidenceBucket } from "../adapters/aws/evidence-bucket.ts";
+import { awsIdentities } from "../adapters/aws/identities.ts";
 import { kubernetesApi } from "../adapters/kubernetes/api.ts";
 import { httpsTransport } from "../adapters/kubernetes/transport.ts";
+import { within } from "../adapters/within.ts";
 import type { ClusterAccess } from "../core/cluster/authenticate.ts";
 import { networkFacts, observeNetwork } from "../core/cluster/network.ts";
+import { captureContext } from "../core/context/capture-context.ts";
+import { previewCredentials } from "../core/credentials/preview-credentials.ts";
+import type { Kubernetes } from "../core/kubernetes.ts";
 import { applyPolicy } from "../core/quarantine/apply-policy.ts";
 import { completePolicy } from "../core/quarantine/complete-policy.ts";
 import { snapshotAfter } from "../core/quarantine/snapshot-after.ts";
@@ -17,6 +22,8 @@ export const SCALED_STATES = [
   "SnapshotBefore",
   "ApplyPolicy",
   "CompletePolicy",
+  "CaptureContext",
+  "PreviewCredentials",
   "SnapshotAfter",
 ] as const;
 export type ScaledState = (typeof SCALED_STATES)[number];
@@ -59,6 +66,8 @@ async function cost(input: ScaleInput): Promise<StateCost> {
     kubernetes,
     store: evidenceBucket(input.bucket, input.aws),
     settings: settingsFor("local").quarantine,
+    within,
+    identities: awsIdentities(input.aws),
     now: () => new Date(),
   };
   const common = { cluster: access.name, namespace, uid: null };
@@ -76,7 +85,7 @@ async function cost(input: ScaleInput): Promise<StateCost> {
   const begun = performance.now();
   switch (input.state) {
     case "SnapshotBefore":
-      await snapshotBefore(run, ports);
+      await snapshotBefore({ ...run, evidenceUntil: inAMinute() }, ports);
       break;
     case "ApplyPolicy":
       await applyPolicy(run, ports);
@@ -84,10 +93,26 @@ async function cost(input: ScaleInput): Promise<StateCost> {
     case "CompletePolicy":
       await completePolicy({ case: run.case, progress: null }, ports);
       break;
+    case "CaptureContext":
+      await captureContext({ ...run, uid: await uidOf(target, kubernetes) }, ports);
+      break;
+    case "PreviewCredentials":
+      await previewCredentials({ ...run, uid: await uidOf(target, kubernetes) }, ports);
+      break;
     case "SnapshotAfter":
       await snapshotAfter(run, ports);
       break;
   }
   const ms = Math.round(performance.now() - begun);
   return { requests, ms, rssMb: Math.round(process.resourceUsage().maxRSS / 1024) };
+}
+
+/** It is measured how long the state takes, not how much of it fits into the settings' bound. */
+function inAMinute(): string {
+  return new Date(Date.now() + 60_000).toISOString();
+}
+
+async function uidOf(target: Target, kubernetes: Kubernetes): Promise<string> {
+  if (target.kind === "namespace") return "";
+  return (await kubernetes.pod(target.namespace, target.name))?.metadata.uid ?? "";
 }

@@ -13,7 +13,7 @@ import { startLocalStage } from "../local/stage.ts";
 import { SCALED_STATES, type ScaleInput, type StateCost } from "./scale-state.ts";
 
 const run = promisify(execFile);
-const SIZES = [5, 5_000];
+const SIZES = [5, 500, 5_000];
 /** Requests under way at once while the pods are made. */
 const MAKERS = 16;
 /** A pod of a busy cluster is about as large: environment, probes, managed fields and annotations. */

@@ -136,6 +136,7 @@ export function playbook({ stack, app }: StackContext) {
       DeadLetterQueueUrl: deadLetters.queueUrl,
       KillSwitchName: killSwitch.parameterName,
       TopicArn: topic.topicArn,
+      EvidenceWaitSeconds: String(settings.evidence.waitSeconds),
       ...Object.fromEntries(functions.map(({ state, fn }) => [`${state}Function`, fn.functionArn])),
     },
     tracingEnabled: true,

@@ -50,6 +50,7 @@ const ALERT: Alert = {
 };
 const OPENING = { alert: ALERT, reason: "a test", execution: EXECUTION, event: {} };
 const now = () => new Date("2026-11-22T17:55:30.000Z");
+const IN_TIME = "2026-11-22T17:55:35.000Z";
 const minutesLater = () => new Date("2026-11-22T17:59:30.000Z");
 
 const common = { cluster: "prod-eks-1", namespace: "payments", uid: null };
@@ -176,7 +177,10 @@ beforeAll(async () => {
       await makePlan(input, { kubernetes, settings: SETTINGS, now });
     }
     const before = portsFor("SnapshotBefore");
-    await snapshotBefore({ case: CASE, target, network: VPC }, before);
+    await snapshotBefore(
+      { case: CASE, target, network: VPC, evidenceUntil: IN_TIME },
+      { ...before, within },
+    );
     await preserve(target);
     await capture(target);
     await open(target);
@@ -255,12 +259,15 @@ describe("what is declared and what is asked for on all ways are the same", () =
 });
 
 test("the compiler refuses what was not declared", () => {
-  const { kubernetes, store }: Parameters<typeof snapshotBefore>[1] = portsFor("SnapshotBefore");
+  const { kubernetes, store }: Parameters<typeof snapshotBefore>[1] = {
+    ...portsFor("SnapshotBefore"),
+    within,
+  };
 
   // @ts-expect-error SnapshotBefore declares no write
   expect(kubernetes.patch).toBeDefined();
-  // @ts-expect-error nor that it reads Services
-  expect(kubernetes.surroundings).toBeDefined();
+  // @ts-expect-error nor that it reads workloads
+  expect(kubernetes.workload).toBeDefined();
   // @ts-expect-error nor that it reads evidence
   expect(store.read).toBeDefined();
 });

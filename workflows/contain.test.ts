@@ -17,7 +17,8 @@ const Catcher = z.object({
 const State = z.object({
   Type: z.string(),
   Comment: z.string(),
-  TimeoutSeconds: z.number().optional(),
+  TimeoutSeconds: z.union([z.number(), z.string()]).optional(),
+  Seconds: z.unknown().optional(),
   Resource: z.string().optional(),
   Arguments: z.unknown().optional(),
   Retry: z.array(Retrier.loose()).default([]),
@@ -83,12 +84,14 @@ test("every state that runs code is a function, and every function is a state", 
   expect(invoked.toSorted()).toEqual([...STATES].toSorted());
 });
 
-describe.each(tasks)("%s", (_, task) => {
+describe.each(tasks)("%s", (name, task) => {
   test("has a time limit", () => {
-    expect(task.TimeoutSeconds).toBeGreaterThan(0);
+    if (name === "SnapshotBefore") expect(task.TimeoutSeconds).toContain("evidenceUntil");
+    else expect(task.TimeoutSeconds).toBeGreaterThan(0);
   });
 
   test("retries what may heal, with States.ALL last", () => {
+    if (name === "SnapshotBefore") return; // see below
     const names = task.Retry.flatMap(({ ErrorEquals }) => ErrorEquals);
 
     expect(names.at(-1)).toBe("States.ALL");
@@ -105,7 +108,7 @@ describe.each(tasks)("%s", (_, task) => {
   });
 
   test("says for each of our errors whether it is retried", () => {
-    if (task.Resource !== "arn:aws:states:::lambda:invoke") return;
+    if (task.Resource !== "arn:aws:states:::lambda:invoke" || name === "SnapshotBefore") return;
     const attempts = (name: string) =>
       task.Retry.find(({ ErrorEquals }) => ErrorEquals.includes(name))?.MaxAttempts;
 
@@ -119,6 +122,19 @@ describe.each(tasks)("%s", (_, task) => {
       expect(Output).toMatch(/'missing': \[(\$states\.input(\.aws)?\.missing, )?\{'state': /);
     }
   });
+});
+
+test("containment waits for evidence until one moment, over all attempts", () => {
+  const { Retry, Catch } = all.SnapshotBefore ?? { Retry: [], Catch: [] };
+
+  expect(Retry).toEqual([]); // the attempts of a Retry have no total
+  expect(Catch.map(({ ErrorEquals, Next }) => ({ ErrorEquals, Next }))).toEqual([
+    { ErrorEquals: [...PERMANENT_ERRORS], Next: "ApplyPolicy" },
+    { ErrorEquals: ["States.ALL"], Next: "SnapshotBeforeAgain" },
+  ]);
+  // Two seconds are left or more: one to wait, one for the attempt, whose limit is what is left.
+  expect(text).toContain("$toMillis($states.input.evidenceUntil) - $millis() >= 2000");
+  expect(all.WaitForSnapshot).toMatchObject({ Type: "Wait", Seconds: 1 });
 });
 
 test("only evidence may be missing: what contains, and what seals, is never caught", () => {

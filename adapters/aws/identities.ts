@@ -1,14 +1,14 @@
-import { DescribeInstancesCommand, EC2Client } from "@aws-sdk/client-ec2";
+import { DescribeInstancesCommand, EC2Client, type EC2ClientConfig } from "@aws-sdk/client-ec2";
 import {
   DescribePodIdentityAssociationCommand,
   EKSClient,
+  type EKSClientConfig,
   type PodIdentityAssociationSummary,
   paginateListPodIdentityAssociations,
 } from "@aws-sdk/client-eks";
 import { eachOf } from "../../core/context/gather.ts";
 import type { PodIdentityAssociation } from "../../core/credentials/blast-radius.ts";
 import type { Identities } from "../../core/credentials/preview-credentials.ts";
-import type { CLIENT_SETTINGS } from "./client.ts";
 import { translate } from "./errors.ts";
 import type { Statement } from "./statement.ts";
 
@@ -17,7 +17,7 @@ const MAX_DESCRIBED = 100;
 const AT_ONCE = 4;
 
 /** Roles as EKS and EC2 know them. */
-export function awsIdentities(config: Partial<typeof CLIENT_SETTINGS>): Identities {
+export function awsIdentities(config: EC2ClientConfig & EKSClientConfig): Identities {
   const eks = new EKSClient(config);
   const ec2 = new EC2Client(config);
 

@@ -19,14 +19,14 @@ const SECRET_NAME =
   "(?:passwd|password|passphrase|pwd|secret|token|api[-_]?key|access[-_]?key|private[-_]?key|credentials?|authorization)";
 
 /** A value in quotes, escaped ones too, or up to the next space or separator. */
-const VALUE = String.raw`(?:\\?"[^"\\]{0,4096}\\?"|'[^']{0,4096}'|[^\s"'\\,;&]+)`;
+const VALUE = String.raw`(?:\\"[^"\\\n]{0,4096}\\"|"(?:[^"\\\n]|\\.){0,4096}"|'[^'\n]{0,4096}'|[\\"']{0,2}[^\s"'\\;&]+)`;
 
 const REDACTED = "[redacted]";
 
 const NAMED_VALUES: readonly (readonly [pattern: RegExp, replacement: string])[] = [
-  [/\b(Bearer|Basic|Negotiate)(\s{1,8}|%20)[\w.~+/=-]{8,}/gi, `$1 ${REDACTED}`],
+  [/\b(Bearer|Basic|Negotiate)([ \t]{1,8}|%20)[\w.~+/=-]{8,}/gi, `$1$2${REDACTED}`],
   [
-    /(X-Amz-(?:Security-Token|Signature|Credential)(?:=|%3D|["']?:\s{0,8}))[^\s&"']+/gi,
+    /(X-Amz-(?:Security-Token|Signature|Credential)(?:=|%3D|["']?:[ \t]{0,8}))[^\s&"']+/gi,
     `$1${REDACTED}`,
   ],
   // The password of a URL, and a user name that is long enough to be a token.
@@ -46,8 +46,15 @@ const NAMED_VALUES: readonly (readonly [pattern: RegExp, replacement: string])[]
   ],
 ];
 
-const KEY_BLOCK =
-  /-----BEGIN [A-Z0-9 ]{0,30}PRIVATE KEY-----(?:[\w+/=\r\n]|\\[nr])*(?:-----END [A-Z0-9 ]{0,30}PRIVATE KEY-----)?/g;
+/** Only lines that hold nothing but base64 belong to it: others may be what an attacker would hide. */
+const KEY_BLOCK = new RegExp(
+  [
+    "-----BEGIN [A-Z0-9 ]{0,30}PRIVATE KEY-----",
+    String.raw`(?:[\w+/=\r]|\\[nr])*(?:\n[\w+/=]{16,}\r?(?=\n|$))*`,
+    String.raw`(?:(?:\n[\w+/=]{0,80}\r?)?\n?-----END [A-Z0-9 ]{0,30}PRIVATE KEY-----)?`,
+  ].join(""),
+  "g",
+);
 const END_OF_KEY = /^[\w+/=]*-----END [A-Z0-9 ]{0,30}PRIVATE KEY-----/;
 /** A line that holds nothing but base64, as those of a key do. */
 const KEY_LINE = /^[\w+/=]{16,}\r?$/;
