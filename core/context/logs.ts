@@ -127,8 +127,10 @@ async function readLog(
   }
   const { container, previous } = ref;
   const all = text.split("\n").filter((line, index, { length }) => line || index < length - 1);
-  const lines = lastLines(withoutSecrets(all));
-  const cut = lines.length < all.length || all.length >= asked;
+  const redacted = withoutSecrets(all);
+  const lines = lastLines(redacted);
+  const fits = lines.length === all.length && lines[0] === redacted[0];
+  const cut = !fits || all.length >= asked;
   return { container, previous, lines, cut, endMissing: !whole };
 }
 
