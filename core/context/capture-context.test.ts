@@ -3,6 +3,8 @@ import { within } from "../../adapters/within.ts";
 import { aPod, type MemoryCluster, memoryCluster } from "../../test/memory/cluster.ts";
 import { memoryStore } from "../../test/memory/evidence-store.ts";
 import { aCluster } from "../../test/memory/owned-pod.ts";
+import { TransientError } from "../errors.ts";
+import type { Artefact } from "../evidence/store.ts";
 import type { Pod } from "../kubernetes.ts";
 import type { Target } from "../target/target.ts";
 import { captureContext } from "./capture-context.ts";
@@ -169,4 +171,44 @@ test("of a namespace the logs of twenty pods are taken, those that restarted fir
     false,
     true,
   ]);
+});
+
+describe("a function that dies", () => {
+  const pods = ["a", "b"].map((name) => aPod({ metadata: { name, uid: `uid-${name}` } }));
+  const writes = ["logs-1.json", "logs-2.json", "context.json"];
+
+  test.each(
+    writes.flatMap((name) => [
+      ["before", name],
+      ["after", name],
+    ]),
+  )("%s it has written %s is run again, and every log has its pod", async (when, name) => {
+    const { act, kept, store, kubernetes } = prepare(memoryCluster({ pods }), NAMESPACE);
+    const { putOnce } = store;
+    store.putOnce = async (key, document) => {
+      const dies = key.endsWith(name);
+      if (dies && when === "before") throw killed();
+      const stored = await putOnce(key, document);
+      if (dies) throw killed();
+      return stored;
+    };
+    await act().catch(() => {});
+    store.putOnce = putOnce;
+    kubernetes.state.pods = kubernetes.state.pods.toReversed(); // the list comes in another order
+
+    await act();
+
+    const { pages } = kept("context.json").logs;
+    for (const { pod, artefact } of pages) {
+      expect(kept(artefact.key.slice("runs/run-1/".length)).pod).toBe(pod);
+    }
+    const { artefacts } = await act();
+    expect(artefacts).toEqual([(await store.inspect("runs/run-1/context.json"))[0]].map(bare));
+  });
+
+  const killed = () => new TransientError("EvidenceUnavailable", "killed");
+  const bare = (artefact: Artefact | undefined) => {
+    const { key = "", sha256 = "", size = 0, versionId = "" } = artefact ?? {};
+    return { key, sha256, size, versionId };
+  };
 });

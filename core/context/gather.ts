@@ -15,6 +15,8 @@ type Found<T> = { readonly [Name in keyof T]: T[Name] | null };
 /**
  * Asks several sources at once, each for as long as the bound allows. What one of them cannot tell
  * is null and in the list; it hides nothing of the others.
+ *
+ * Errors: those of the evidence store, which are no fault of a source and are worth another attempt.
  */
 export async function gather<T extends object>(
   sources: Sources<T>,
@@ -27,12 +29,17 @@ export async function gather<T extends object>(
       try {
         return [name, await within(ms, sources[name]())] as const;
       } catch (error) {
+        if (isOfStore(error)) throw error;
         missing.push(missingSource(name, error));
         return [name, null] as const;
       }
     }),
   );
   return { found: Object.fromEntries(found) as Found<T>, missing };
+}
+
+function isOfStore(error: unknown): boolean {
+  return error instanceof Error && /^Evidence(Unavailable|Denied)$/.test(error.name);
 }
 
 const REASON_LENGTH = 300;

@@ -1,6 +1,6 @@
 import { artefactKey } from "../evidence/keys.ts";
 import { redactText } from "../evidence/redact-text.ts";
-import type { Artefact, EvidenceStore } from "../evidence/store.ts";
+import type { Artefact, EvidenceStore, Stored } from "../evidence/store.ts";
 import type { Kubernetes } from "../kubernetes.ts";
 import type { ContainerRef } from "../kubernetes-context.ts";
 import { type MissingSource, missingSource } from "./gather.ts";
@@ -28,6 +28,14 @@ export interface ContainerLog {
   readonly cut: boolean;
   /** True: the newest lines are so long that the API left them out. */
   readonly endMissing: boolean;
+}
+
+interface LogPage {
+  readonly capturedAt: string;
+  readonly namespace: string;
+  readonly pod: string;
+  readonly uid: string;
+  readonly logs: readonly ContainerLog[];
 }
 
 export interface LogPages {
@@ -59,6 +67,7 @@ export async function keepLogs(
   const until = now().getTime() + TOTAL_MS;
   const pages: { pod: string; artefact: Artefact }[] = [];
   const missing: MissingSource[] = [];
+  let number = 0;
   for (const pod of chosen) {
     if (now().getTime() >= until) {
       const error = new Error(`logs of all pods are read for ${TOTAL_MS} ms at most`);
@@ -66,11 +75,16 @@ export async function keepLogs(
       continue;
     }
     const logs = await logsOf(pod, namespace, kubernetes, missing);
-    const key = artefactKey(runId, `logs-${pages.length + 1}.json`);
-    const { artefact } = await store.putOnce(key, {
+    const page: LogPage = {
       ...{ capturedAt: now().toISOString(), namespace, pod: pod.name, uid: pod.uid, logs },
-    });
-    pages.push({ pod: pod.name, artefact });
+    };
+    let stored: Stored<LogPage>;
+    // A first attempt of the state may have taken the number for another pod.
+    do {
+      number += 1;
+      stored = await store.putOnce(artefactKey(runId, `logs-${number}.json`), page);
+    } while (stored.document.uid !== pod.uid);
+    pages.push({ pod: pod.name, artefact: stored.artefact });
   }
   return {
     pages,

@@ -49,7 +49,7 @@ interface Ports {
 }
 
 const PODS_MS = 15_000;
-const SOURCE_MS = 15_000;
+const SOURCE_MS = 8_000;
 /** Different identities of a contained namespace that are looked at; most have one or two. */
 const MAX_IDENTITIES = 10;
 
