@@ -82,6 +82,16 @@ const NewCluster = z
     /** A way in for people, over Session Manager, without key or inbound rule. Default true. */
     bastion: z.boolean().default(true),
     /**
+     * The kubectl that `containment tools` puts on the bastion. Default: the newest patch of
+     * `version`, with the checksum that is published beside it.
+     */
+    kubectl: z
+      .strictObject({
+        version: z.string().regex(/^1\.\d{2}\.\d+$/, "is no release of kubectl"),
+        sha256: z.string().regex(/^[0-9a-f]{64}$/, "is no SHA-256 in hex"),
+      })
+      .optional(),
+    /**
      * Container images that `containment images` copies into private ECR for the demo's workloads,
      * by repository name. Digests, so that what was reviewed is what runs. Default: none.
      */

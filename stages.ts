@@ -1,6 +1,9 @@
 import * as z from "zod";
 import { Stage, type StageSettings } from "./stage-settings.ts";
 
+/** No image has it. */
+const UNPINNED = `sha256:${"0".repeat(64)}`;
+
 /**
  * What an operator decides, per stage: `npx sst deploy --stage existing` reads `STAGES.existing`.
  * `stage-settings.ts` has every option with its default and reason. Copy one of the examples under
@@ -35,6 +38,11 @@ const STAGES: Readonly<Record<string, z.input<typeof Stage>>> = {
         availabilityZones: ["us-east-1a", "us-east-1b"],
         s3PrefixListId: "pl-00000000",
         administrators: ["arn:aws:iam::000000000000:role/PlatformAdmin"],
+        // For kubernetes/; `npx containment images --pin <image>:<tag>` prints such a line.
+        images: {
+          "uptime-kuma": `docker.io/louislam/uptime-kuma:2-slim-rootless@${UNPINNED}`,
+          busybox: `docker.io/library/busybox:stable@${UNPINNED}`,
+        },
       },
     },
     evidence: { retentionDays: 1 },
@@ -85,7 +93,7 @@ export function parseStage(stage: string, written: unknown): StageSettings {
 export const STAGE_NAMES: readonly string[] = Object.keys(STAGES);
 
 /** Ids and accounts of the examples, which exist nowhere. */
-const EXAMPLE = /^(vpc|subnet|sg|vpce|pl)-0{7}[01]$|:000000000000:/;
+const EXAMPLE = /^(vpc|subnet|sg|vpce|pl)-0{7}[01]$|:000000000000:|@sha256:0{64}$/;
 
 /** Throws while a stage that is to be deployed still holds an id of the examples, and says which. */
 export function assertDeployable(stage: string, settings: StageSettings): void {

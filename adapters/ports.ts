@@ -11,6 +11,7 @@ import { eventBus } from "./aws/event-bus.ts";
 import { evidenceBucket } from "./aws/evidence-bucket.ts";
 import { awsIdentities } from "./aws/identities.ts";
 import * as environment from "./environment.ts";
+import { writer } from "./invocation.ts";
 import { kubernetesApi } from "./kubernetes/api.ts";
 import { lambdaCredentials, tokenSource } from "./kubernetes/token.ts";
 import { httpsTransport } from "./kubernetes/transport.ts";
@@ -23,7 +24,7 @@ import { httpsTransport } from "./kubernetes/transport.ts";
 export const now = (): Date => new Date();
 
 export function evidenceStore(): EvidenceStore {
-  return evidenceBucket(environment.evidenceBucket(), CLIENT_SETTINGS);
+  return evidenceBucket(environment.evidenceBucket(), CLIENT_SETTINGS, writer);
 }
 
 export function clusters(): Clusters {

@@ -4,7 +4,7 @@
  * emulator's, whatever the product does.
  */
 import { EventBridgeClient, PutRuleCommand, PutTargetsCommand } from "@aws-sdk/client-eventbridge";
-import { CreateRoleCommand, IAMClient } from "@aws-sdk/client-iam";
+import { CreateRoleCommand, IAMClient, PutRolePolicyCommand } from "@aws-sdk/client-iam";
 import {
   CreateFunctionCommand,
   LambdaClient,
@@ -66,10 +66,13 @@ export async function createFloor(aws: AwsClientConfig, busName: string): Promis
   return stateMachineArn;
 }
 
+/** One role for all parts: it starts and invokes, and its functions call nothing. */
 async function createRole(aws: AwsClientConfig): Promise<string> {
-  const { Role } = await new IAMClient(aws).send(
+  const iam = new IAMClient(aws);
+  const RoleName = "floor";
+  const { Role } = await iam.send(
     new CreateRoleCommand({
-      RoleName: "floor",
+      RoleName,
       AssumeRolePolicyDocument: JSON.stringify({
         Version: "2012-10-17",
         Statement: ["lambda", "states", "events"].map((service) => ({
@@ -77,6 +80,23 @@ async function createRole(aws: AwsClientConfig): Promise<string> {
           Action: "sts:AssumeRole",
           Principal: { Service: `${service}.amazonaws.com` },
         })),
+      }),
+    }),
+  );
+  await iam.send(
+    new PutRolePolicyCommand({
+      RoleName,
+      PolicyName: "floor",
+      PolicyDocument: JSON.stringify({
+        Version: "2012-10-17",
+        Statement: {
+          Effect: "Allow",
+          Action: ["states:StartExecution", "lambda:InvokeFunction"],
+          Resource: [
+            "arn:aws:states:*:*:stateMachine:floor",
+            "arn:aws:lambda:*:*:function:floor-*",
+          ],
+        },
       }),
     }),
   );

@@ -64,7 +64,10 @@ async function cost(input: ScaleInput): Promise<StateCost> {
   });
   const ports = {
     kubernetes,
-    store: evidenceBucket(input.bucket, input.aws),
+    store: evidenceBucket(input.bucket, input.aws, () => ({
+      ...{ execution: input.runId, state: input.state, productVersion: "bench" },
+      capturedAt: new Date().toISOString(),
+    })),
     settings: settingsFor("local").quarantine,
     within,
     identities: awsIdentities(input.aws),

@@ -80,9 +80,56 @@ program
   .command("verify")
   .description("recompute a run from its bytes and compare it with its manifest")
   .argument("<where>", "a downloaded folder, or s3://bucket/runs/<id>/")
+  .option("--explain", "print each check that was made, and those that could not be")
   .option(...stageOption, "local")
   .option(...jsonOption)
   .action(verify);
+
+program
+  .command("images")
+  .description("copy the images of a stage's settings into its private registry")
+  .option("--dry-run", "say what would be copied, and copy nothing")
+  .option("--pin <image>", "print the settings' line for what this tag means today")
+  .option(...stageOption, "new")
+  .option(...jsonOption)
+  .action(async (options) => {
+    const { images } = await import("./commands/images.ts");
+    await images(options);
+  });
+
+program
+  .command("manifests")
+  .description(
+    "print a workload of the demo cluster with its private images, for kubectl apply -f -",
+  )
+  .argument("<workload>", "uptime-kuma or honey-pod")
+  .option(...stageOption, "new")
+  .action(async (workload, options) => {
+    const { manifests } = await import("./commands/manifests.ts");
+    await manifests(workload, options);
+  });
+
+program
+  .command("tools")
+  .description("bring kubectl onto the bastion, through the stage's tools bucket")
+  .option("--from <url>", "where Kubernetes' releases are published", "https://dl.k8s.io/release")
+  .option("--dry-run", "say what would be done, and change nothing")
+  .option(...stageOption, "new")
+  .action(async (options) => {
+    const { tools } = await import("./commands/tools.ts");
+    await tools(options);
+  });
+
+program
+  .command("tunnel")
+  .description("Uptime Kuma on localhost, or a command with the private cluster's kubeconfig")
+  .argument("[command...]", "behind --, e.g. containment tunnel -- kubectl get pods")
+  .option("--port <number>", "of Uptime Kuma on this machine", "3001")
+  .option(...stageOption, "new")
+  .action(async (command, options) => {
+    const { tunnel } = await import("./commands/tunnel.ts");
+    await tunnel(command, options);
+  });
 
 try {
   await program.parseAsync();

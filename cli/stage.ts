@@ -1,6 +1,6 @@
 import { type Deployment, readDeployment } from "../adapters/aws/deployment.ts";
 import { findRunningStage } from "../local/announcement.ts";
-import { emulatedCredentials } from "../local/environment.ts";
+import { awsEnvironment, emulatedCredentials } from "../local/environment.ts";
 import { settingsFor } from "../stages.ts";
 
 /** What every AWS client of a command is made with. */
@@ -24,6 +24,16 @@ export async function reach(stage: string): Promise<AwsConfig> {
     );
   }
   return { region, endpoint: running.awsEndpoint, credentials: emulatedCredentials };
+}
+
+/** The environment in which a program of others reaches the same, as the same person. */
+export function environmentOf({ region, endpoint }: AwsConfig): Record<string, string> {
+  const inherited: Record<string, string> = {};
+  for (const [name, value] of Object.entries(process.env)) {
+    if (value !== undefined) inherited[name] = value;
+  }
+  const own = endpoint ? awsEnvironment(endpoint, region) : { AWS_REGION: region };
+  return { ...inherited, ...own };
 }
 
 export async function deployed(

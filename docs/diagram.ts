@@ -35,6 +35,7 @@ const SHAPES: Readonly<Record<string, readonly [open: string, close: string]>> =
   "AWS::EKS::Nodegroup": ["[[", "]]"],
   "AWS::EC2::Instance": ["[[", "]]"],
   "AWS::EC2::FlowLog": [">", "]"],
+  "AWS::ECR::Repository": ["[(", ")]"],
   "AWS::Athena::WorkGroup": ["[", "]"],
 };
 

@@ -4,6 +4,7 @@ import { Metrics } from "@aws-lambda-powertools/metrics";
 import { logMetrics } from "@aws-lambda-powertools/metrics/middleware";
 import middy, { type MiddlewareObj } from "@middy/core";
 import * as z from "zod";
+import { invocation } from "../adapters/invocation.ts";
 import type { Execution } from "../core/case/case.ts";
 import { PermanentError } from "../core/errors.ts";
 import type { StateName } from "./contract.ts";
@@ -36,7 +37,10 @@ export function state<Input extends z.ZodType, Output>(
       const { execution, input } = parse(Envelope, event, name);
       logger.appendKeys({ state: name, execution: execution.arn, case: caseIn(input) });
       logger.info(`${name} begins`);
-      const output = await run(parse(schema, input, name), execution);
+      const parsed = parse(schema, input, name);
+      const output = await invocation.run({ state: name, execution: execution.arn }, () =>
+        run(parsed, execution),
+      );
       logger.info(`${name} ends`);
       return output;
     });

@@ -24,7 +24,7 @@ export function childEnvironment(): Record<string, string> {
   return environment;
 }
 
-/** The emulator accepts any credentials; these are no secret. */
+/** The owner of the emulated account, who may do everything in it; these are no secret. */
 export const emulatedCredentials = { accessKeyId: "test", secretAccessKey: "test" } as const;
 
 /** What a process needs to speak to the emulated AWS, and only to it. */

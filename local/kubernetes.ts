@@ -3,13 +3,12 @@ import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import * as z from "zod";
-import { buildOnce } from "./cache.ts";
 import { childEnvironment } from "./environment.ts";
-import { type Leashed, logTail, runLeashed, startLeashed } from "./leash.ts";
+import { type GoProgram, goProgram } from "./go-program.ts";
+import { type Leashed, logTail, startLeashed } from "./leash.ts";
 import type { Localkube } from "./prerequisites.ts";
-import { type Progress, projectRoot } from "./project.ts";
+import type { Progress } from "./project.ts";
 
-const sources = join(projectRoot, "local", "localkube");
 const kubernetesVersion = { git: "v1.35.4", major: "1", minor: "35" } as const;
 const versionPackage = "k8s.io/component-base/version";
 const linkerFlags = [
@@ -19,7 +18,12 @@ const linkerFlags = [
   `-X ${versionPackage}.gitMinor=${kubernetesVersion.minor}`,
 ].join(" ");
 
-const buildLimitMs = 30 * 60_000;
+const LOCALKUBE: GoProgram = {
+  name: "localkube",
+  module: "local/localkube",
+  linkerFlags,
+  usually: "about 5 minutes the first time on this machine, 10 s with warm Go caches",
+};
 /** Three seconds on an idle machine; the rest is for one that builds beside it. */
 const readyLimitMs = 90_000;
 const graceMs = 5_000;
@@ -64,27 +68,7 @@ export async function localkubeBinary(
   signal?: AbortSignal,
 ): Promise<string> {
   if (localkube.kind === "binary") return localkube.path;
-  const folder = await buildOnce({
-    name: "localkube",
-    sources: [sources],
-    salts: [localkube.goVersion, process.platform, process.arch, linkerFlags],
-    usually: "about 5 minutes the first time on this machine, 10 s with warm Go caches",
-    progress,
-    signal,
-    build: async ({ folder, log }) => {
-      const output = join(folder, "localkube");
-      const flags = ["-buildvcs=false", "-trimpath", "-ldflags", linkerFlags, "-o", output];
-      await runLeashed(localkube.go, ["build", ...flags, "."], {
-        what: "Building localkube",
-        cwd: sources,
-        env: childEnvironment(),
-        logFile: log,
-        timeLimitMs: buildLimitMs,
-        signal,
-      });
-    },
-  });
-  return join(folder, "localkube");
+  return goProgram(LOCALKUBE, localkube, progress, signal);
 }
 
 /** Starts the control plane and returns when the API server, the controllers and the nodes' agent work. */

@@ -9,9 +9,16 @@ const run = promisify(execFile);
 /** A pyenv shim that has to search its versions is slow, but not this slow. */
 const versionLimitMs = 15_000;
 
-/** A Go toolchain and what it says of itself, or a binary that makes it unnecessary. */
+/** A Go toolchain and what it says of itself. */
+export interface GoToolchain {
+  /** Path of `go`. */
+  readonly go: string;
+  readonly goVersion: string;
+}
+
+/** A Go toolchain, or a binary that makes it unnecessary. */
 export type Localkube =
-  | { readonly kind: "build"; readonly go: string; readonly goVersion: string }
+  | ({ readonly kind: "build" } & GoToolchain)
   | { readonly kind: "binary"; readonly path: string };
 
 export interface Prerequisites {
@@ -82,11 +89,20 @@ async function findGo(environment: NodeJS.ProcessEnv): Promise<Localkube | strin
     if (existsSync(binary)) return { kind: "binary", path: binary };
     return `The binary that LOCALKUBE_BIN names: ${binary} does not exist. Correct it, or unset it to build from source.`;
   }
+  const toolchain = await findGoToolchain(environment);
+  if (toolchain) return { kind: "build", ...toolchain };
+  return "Go 1.25 or newer (for the API server): looked for `go` on the PATH. Install it from https://go.dev/dl/, or let LOCALKUBE_BIN name a ready localkube binary.";
+}
+
+/** The first `go` on the PATH that is new enough for everything here that is built with it. */
+export async function findGoToolchain(
+  environment: NodeJS.ProcessEnv = process.env,
+): Promise<GoToolchain | undefined> {
   for (const go of executables("go", environment)) {
     const goVersion = await versionOf(go, ["version"], environment);
-    if (goVersion && atLeast(goVersion, [1, 25])) return { kind: "build", go, goVersion };
+    if (goVersion && atLeast(goVersion, [1, 25])) return { go, goVersion };
   }
-  return "Go 1.25 or newer (for the API server): looked for `go` on the PATH. Install it from https://go.dev/dl/, or let LOCALKUBE_BIN name a ready localkube binary.";
+  return undefined;
 }
 
 function executables(name: string, environment: NodeJS.ProcessEnv): string[] {

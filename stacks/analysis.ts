@@ -76,10 +76,13 @@ const MANIFEST_COLUMNS: readonly Column[] = [
   ["caseid", "string"],
   ["productversion", "string"],
   ["sealedat", "string"],
+  ["previous", "struct<runid:string,key:string,sha256:string,versionid:string>"],
   [
     "artefacts",
-    "array<struct<name:string,sha256:string,size:bigint,versionid:string,storedat:string>>",
+    "array<struct<name:string,schema:string,sha256:string,size:bigint,versionid:string,storedat:string,capturedat:string,state:string,productversion:string,lock:struct<mode:string,retainuntil:string>>>",
   ],
+  ["missing", "array<struct<state:string,error:string,cause:string>>"],
+  ["warnings", "array<struct<code:string,artefact:string,message:string>>"],
 ];
 
 const QUESTIONS = {

@@ -1,10 +1,13 @@
 import type { App } from "sst/constructs";
+import { settingsFor } from "../stages.ts";
 import { analysis } from "./analysis.ts";
+import { bastion } from "./bastion.ts";
 import { BUNDLING } from "./bundling.ts";
 import { cluster } from "./cluster.ts";
 import { detection } from "./detection.ts";
 import { evidence } from "./evidence.ts";
 import { foundation } from "./foundation.ts";
+import { images } from "./images.ts";
 import { monitoring } from "./monitoring.ts";
 import { network } from "./network.ts";
 import { operations } from "./operations.ts";
@@ -27,6 +30,11 @@ export function composeStacks(app: App): void {
     .stack(playbook)
     .stack(detection)
     .stack(monitoring);
+  const settings = settingsFor(app.stage).cluster;
+  if (settings.kind === "create") {
+    if (settings.bastion) app.stack(bastion);
+    if (Object.keys(settings.images).length > 0) app.stack(images);
+  }
   dropIdleHandlers(app);
 }
 

@@ -48,7 +48,7 @@ describe("what the functions may do on AWS", () => {
     expect(withAction(/Delete/).map(({ state, resources }) => ({ state, resources }))).toEqual([
       { state: "RecordRun", resources: ["arn:aws:s3:::evidence/open/*"] },
     ]);
-    expect(withAction(/Bypass|Retention|LegalHold|Acl|Policy|Versioning/)).toEqual([]);
+    expect(withAction(/Bypass|Put\w*Retention|LegalHold|Acl|Policy|Versioning/)).toEqual([]);
   });
 
   test("lists the bucket only where what is not there must be told from what is forbidden", () => {
@@ -88,7 +88,10 @@ describe("what the functions may do on AWS", () => {
     expect(first?.toStatementJson()).toEqual({
       Effect: "Allow",
       Action: "s3:PutObject",
-      Resource: "arn:aws:s3:::evidence/runs/*/authentication.json",
+      Resource: [
+        "arn:aws:s3:::evidence/runs/*/authentication.json",
+        "arn:aws:s3:::evidence/runs/*/conflict-*.json",
+      ],
     });
     for (const state of STATES) {
       expect(grantsOf(state, RESOURCES)).toHaveLength(statementsOf(state, RESOURCES).length);

@@ -154,7 +154,7 @@ describe.each(STAGE_NAMES)("stage %s", (stage) => {
 
     test("may do no action by wildcard, and everywhere only what has no resource of its own", () => {
       const withoutResource =
-        /^(ec2:Describe|xray:|ec2:(Create|Delete)NetworkInterface$|ec2:(Una|A)ssignPrivateIpAddresses$|logs:\w*(LogDeliver|ResourcePolic|DescribeLogGroups)|cloudtrail:LookupEvents$|guardduty:ListDetectors$|logs:GetQueryResults$)/;
+        /^(ec2:Describe|xray:|ssm:UpdateInstanceInformation$|ssmmessages:|ec2messages:|ec2:(Create|Delete)NetworkInterface$|ec2:(Una|A)ssignPrivateIpAddresses$|logs:\w*(LogDeliver|ResourcePolic|DescribeLogGroups)|cloudtrail:LookupEvents$|guardduty:ListDetectors$|logs:GetQueryResults$)/;
       for (const { of, actions, resources } of allowed()) {
         expect(
           actions.filter((action) => action.includes("*")),
@@ -211,7 +211,7 @@ describe.each(STAGE_NAMES)("stage %s", (stage) => {
     test("enter the cluster as members of our groups only, each through an entry of its own", () => {
       const entries = made
         .ofType("AWS::EKS::AccessEntry")
-        .filter(([id]) => !id.startsWith("Person"));
+        .filter(([id]) => !/^(Person|Bastion)/.test(id));
 
       expect(entries).toHaveLength(CLUSTER_STATES.length);
       for (const [id, { Properties }] of entries) {
@@ -388,6 +388,55 @@ ${diagramOf(made.templates)}
         MetadataOptions: { HttpTokens: "required", HttpPutResponseHopLimit: 1 },
       });
       expect(nodes?.Properties.NodeRepairConfig).toEqual({ Enabled: false });
+    });
+
+    test("has a bastion that people reach through Session Manager only, to look and no more", () => {
+      const [[, instance] = []] = made.ofType("AWS::EC2::Instance");
+      const [[, access] = []] = made
+        .ofType("AWS::EKS::AccessEntry")
+        .filter(([id]) => id.startsWith("Bastion"));
+      const inbound = made.resources.filter(
+        ([, { Type, Properties }]) =>
+          /SecurityGroup(Ingress)?$/.test(Type) &&
+          /"GroupId":[^}]*Bastion/.test(JSON.stringify(Properties)) &&
+          Type !== "AWS::EC2::SecurityGroup",
+      );
+      const [[, group] = []] = made
+        .ofType("AWS::EC2::SecurityGroup")
+        .filter(([id]) => id.startsWith("Bastion"));
+
+      expect(instance?.Properties.KeyName).toBeUndefined();
+      expect(instance?.Properties.MetadataOptions).toEqual({
+        HttpTokens: "required",
+        HttpPutResponseHopLimit: 1,
+      });
+      expect(instance?.Properties.BlockDeviceMappings).toEqual([
+        expect.objectContaining({ Ebs: expect.objectContaining({ Encrypted: true }) }),
+      ]);
+      expect(group?.Properties.SecurityGroupIngress).toBeUndefined();
+      expect(inbound).toEqual([]);
+      expect(text(access?.Properties.AccessPolicies)).toContain("/AmazonEKSViewPolicy");
+      const mayDo = allowed().filter(({ of }) => of.startsWith("BastionRole"));
+      expect(mayDo.flatMap(({ actions }) => actions).filter((a) => a.startsWith("ssm:"))).toEqual([
+        "ssm:UpdateInstanceInformation",
+      ]);
+    });
+
+    test("has a private repository for each image: tags stay what they are, and are scanned", () => {
+      const { images } = cluster.kind === "create" ? cluster : { images: {} };
+      const repositories = made.ofType("AWS::ECR::Repository");
+
+      expect(repositories.map(([, { Properties }]) => Properties.RepositoryName)).toEqual(
+        Object.keys(images).map((name) => `${stage}-eks-containment/${name}`),
+      );
+      for (const [id, { Properties }] of repositories) {
+        expect(Properties, id).toMatchObject({
+          ImageTagMutability: "IMMUTABLE",
+          ImageScanningConfiguration: { ScanOnPush: true },
+          LifecyclePolicy: expect.anything(),
+        });
+        expect(Properties.RepositoryPolicyText, id).toBeUndefined();
+      }
     });
 
     test("logs flows with the packets' own addresses, which are those of pods", () => {

@@ -28,9 +28,10 @@ import type { Target } from "../core/target/target.ts";
 import { STATES } from "../functions/contract.ts";
 import { NEEDS } from "../functions/needs.ts";
 import type { MemoryCluster } from "./memory/cluster.ts";
-import { memoryStore } from "./memory/evidence-store.ts";
+import { type MemoryStore, memoryStore } from "./memory/evidence-store.ts";
 import { memoryIdentities } from "./memory/identities.ts";
 import { aCluster, OWNERS, type Owner } from "./memory/owned-pod.ts";
+import { unpublished } from "./memory/published.ts";
 import { CILIUM, SETTINGS, VPC } from "./memory/quarantine-input.ts";
 import { declared, recorded, usage } from "./memory/recorded.ts";
 import { memoryVolumes } from "./memory/volumes.ts";
@@ -98,6 +99,9 @@ const used = {
   plan: usage(PLAN_NEEDS),
 };
 
+/** Everything that was written on all ways. */
+const stores: MemoryStore[] = [];
+
 /** These ports for one state, with what it asks of them written down. */
 function portsFor(
   state: keyof typeof used,
@@ -105,6 +109,7 @@ function portsFor(
   store = memoryStore(),
 ) {
   const { kubernetes: onCluster, store: onStore } = used[state];
+  if (!stores.includes(store)) stores.push(store);
   return { kubernetes: recorded(kubernetes, onCluster), store: recorded(store, onStore), now };
 }
 
@@ -220,10 +225,12 @@ async function open(target: Target): Promise<void> {
   await openCase({ ...opening, execution: another }, onOpen);
   const { event: _, ...run } = opening;
   const announce = { containmentCompleted: async () => {} };
+  // Two runs of one case: the second is chained to the first.
   for (const mode of MODES) {
     await recordRun(
       {
-        ...{ ...run, ...opened, mode, verdict: "ignored", reasons: [], quarantinedAt: null },
+        ...{ ...run, mode, verdict: "ignored", reasons: [], quarantinedAt: null },
+        ...{ case: { ...opened.case, runId: `${opened.case.runId}-${mode}` }, artefacts: [] },
         missing: [],
       },
       {
@@ -256,6 +263,14 @@ describe("what is declared and what is asked for on all ways are the same", () =
   test("of whoever looks at a plan", () => {
     expect(used.plan.asked).toEqual(declared(PLAN_NEEDS));
   });
+});
+
+test("what is written on all ways is as the published schemas say", () => {
+  const objects = stores.flatMap((store) => [...store.objects]);
+  const wrong = objects.flatMap(([key, text]) => unpublished(key, text) ?? []);
+
+  expect([...new Set(wrong)]).toEqual([]);
+  expect(objects.length).toBeGreaterThan(1_000);
 });
 
 test("the compiler refuses what was not declared", () => {

@@ -16,24 +16,55 @@ export interface Deployment {
   readonly killSwitch: string;
 }
 
-const OUTPUTS = {
-  evidenceBucket: ["evidence", "EvidenceBucket"],
-  stateMachineArn: ["playbook", "StateMachine"],
-  busName: ["playbook", "Bus"],
-  deadLetterQueueUrl: ["playbook", "DeadLetterQueue"],
-  alertQueueUrl: ["detection", "AlertQueue"],
-  topicArn: ["operations", "Notifications"],
-  killSwitch: ["operations", "KillSwitch"],
-} as const;
+/** The way in for people, of a stage with a cluster of its own. */
+export interface Bastion {
+  readonly instanceId: string;
+  /** The bucket from which the bastion gets its tools. */
+  readonly toolsBucket: string;
+}
 
 /** Reads the outputs of a stage's stacks. Throws when the stage is not deployed, saying how to. */
 export async function readDeployment(
   stage: string,
   config: CloudFormationClientConfig,
 ): Promise<Deployment> {
+  const output = outputsOf(stage, config);
+  return {
+    evidenceBucket: await output("evidence", "EvidenceBucket"),
+    stateMachineArn: await output("playbook", "StateMachine"),
+    busName: await output("playbook", "Bus"),
+    alertQueueUrl: await output("detection", "AlertQueue"),
+    deadLetterQueueUrl: await output("playbook", "DeadLetterQueue"),
+    topicArn: await output("operations", "Notifications"),
+    killSwitch: await output("operations", "KillSwitch"),
+  };
+}
+
+/** The same for the bastion. */
+export async function readBastion(
+  stage: string,
+  config: CloudFormationClientConfig,
+): Promise<Bastion> {
+  const output = outputsOf(stage, config);
+  return {
+    instanceId: await output("bastion", "Bastion"),
+    toolsBucket: await output("bastion", "ToolsBucket"),
+  };
+}
+
+/** What the names of the stage's private image repositories begin with, its registry included. */
+export function readImageRegistry(
+  stage: string,
+  config: CloudFormationClientConfig,
+): Promise<string> {
+  return outputsOf(stage, config)("images", "ImageRegistry");
+}
+
+/** Finds one output after the other; each stack is asked for once. */
+function outputsOf(stage: string, config: CloudFormationClientConfig) {
   const cloudFormation = new CloudFormationClient(config);
-  const stackOutputs = async (stack: string): Promise<ReadonlyMap<string, string>> => {
-    const StackName = `${stage}-eks-containment-${stack}`;
+  const stacks = new Map<string, Promise<ReadonlyMap<string, string>>>();
+  const describe = async (StackName: string): Promise<ReadonlyMap<string, string>> => {
     try {
       const { Stacks = [] } = await cloudFormation.send(new DescribeStacksCommand({ StackName }));
       const outputs = Stacks[0]?.Outputs ?? [];
@@ -47,23 +78,12 @@ export async function readDeployment(
       );
     }
   };
-  const stacks = new Map<string, ReadonlyMap<string, string>>();
-  for (const [stack] of Object.values(OUTPUTS)) {
-    if (!stacks.has(stack)) stacks.set(stack, await stackOutputs(stack));
-  }
-  const output = (name: keyof typeof OUTPUTS): string => {
-    const [stack, key] = OUTPUTS[name];
-    const value = stacks.get(stack)?.get(key);
-    if (!value) throw new Error(`stack ${stage}-eks-containment-${stack} has no output ${key}`);
+  return async (stack: string, key: string): Promise<string> => {
+    const name = `${stage}-eks-containment-${stack}`;
+    const described = stacks.get(name) ?? describe(name);
+    stacks.set(name, described);
+    const value = (await described).get(key);
+    if (!value) throw new Error(`stack ${name} has no output ${key}`);
     return value;
-  };
-  return {
-    evidenceBucket: output("evidenceBucket"),
-    stateMachineArn: output("stateMachineArn"),
-    busName: output("busName"),
-    alertQueueUrl: output("alertQueueUrl"),
-    deadLetterQueueUrl: output("deadLetterQueueUrl"),
-    topicArn: output("topicArn"),
-    killSwitch: output("killSwitch"),
   };
 }

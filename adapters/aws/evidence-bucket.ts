@@ -9,6 +9,8 @@ import {
   type S3ClientConfig,
 } from "@aws-sdk/client-s3";
 import { PermanentError, TransientError } from "../../core/errors.ts";
+import { conflictOf } from "../../core/evidence/conflict.ts";
+import { metadataOf, type ObjectLock, type Writer, writerIn } from "../../core/evidence/custody.ts";
 import { sha256 } from "../../core/evidence/manifest.ts";
 import {
   type Artefact,
@@ -19,6 +21,7 @@ import {
 } from "../../core/evidence/store.ts";
 import type { EvidenceNeeds } from "../../core/needs.ts";
 import { kindOf } from "./errors.ts";
+import { readLock } from "./object-lock.ts";
 import type { Statement } from "./statement.ts";
 
 /** Open-case markers: the only keys that are ever freed. */
@@ -26,10 +29,17 @@ const MARKERS = "open/";
 
 /**
  * Evidence in an S3 bucket with versioning and Object Lock. Every write is conditional
- * (`If-None-Match: *`), which the bucket's policy demands of everybody, and S3 checks the SHA-256 of
- * what it receives before it answers.
+ * (`If-None-Match: *`), which the bucket's policy demands of everybody, S3 checks the SHA-256 of
+ * what it receives before it answers, and takes the writer as metadata in the same request.
+ *
+ * @param writer who writes now; asked at every write, as one function serves many executions. Left
+ * out by those who only read
  */
-export function evidenceBucket(bucket: string, config: S3ClientConfig): EvidenceStore {
+export function evidenceBucket(
+  bucket: string,
+  config: S3ClientConfig,
+  writer: () => Writer = nobody,
+): EvidenceStore {
   const s3 = new S3Client(config);
 
   async function get(key: string, versionId?: string): Promise<GottenObject | null> {
@@ -38,7 +48,7 @@ export function evidenceBucket(bucket: string, config: S3ClientConfig): Evidence
         new GetObjectCommand({ Bucket: bucket, Key: key, VersionId: versionId }),
       );
       const bytes = (await object.Body?.transformToByteArray()) ?? new Uint8Array();
-      return { bytes, versionId: object.VersionId ?? "null" };
+      return { bytes, versionId: object.VersionId ?? "null", writer: writerIn(object.Metadata) };
     } catch (error) {
       if (error instanceof Error && error.name === "NoSuchKey") return null;
       throw translated(error, `read s3://${bucket}/${key}`);
@@ -71,43 +81,61 @@ export function evidenceBucket(bucket: string, config: S3ClientConfig): Evidence
     return all;
   }
 
+  /** Writes to a free key; null when it is taken. */
+  async function put(key: string, bytes: string): Promise<Artefact | null> {
+    const digest = sha256(bytes);
+    try {
+      const { VersionId: versionId = "null" } = await s3.send(
+        new PutObjectCommand({
+          Bucket: bucket,
+          Key: key,
+          Body: bytes,
+          ContentType: "application/json",
+          ChecksumSHA256: Buffer.from(digest, "hex").toString("base64"),
+          IfNoneMatch: "*",
+          Metadata: metadataOf(writer()),
+        }),
+      );
+      return { key, sha256: digest, size: Buffer.byteLength(bytes), versionId };
+    } catch (error) {
+      if (error instanceof Error && error.name === "PreconditionFailed") return null;
+      throw translated(error, `write s3://${bucket}/${key}`);
+    }
+  }
+
+  async function lockOf(Key: string, VersionId?: string): Promise<ObjectLock | null> {
+    try {
+      return await readLock(s3, { Bucket: bucket, Key, ...(VersionId && { VersionId }) });
+    } catch (error) {
+      throw translated(error, `read the lock of s3://${bucket}/${Key}`);
+    }
+  }
+
   return {
     read,
 
     async putOnce<T>(key: string, document: T) {
-      const bytes = Buffer.from(toBytes(document));
-      const digest = sha256(bytes);
-      try {
-        const { VersionId: versionId = "null" } = await s3.send(
-          new PutObjectCommand({
-            Bucket: bucket,
-            Key: key,
-            Body: bytes,
-            ContentType: "application/json",
-            ChecksumSHA256: Buffer.from(digest, "hex").toString("base64"),
-            IfNoneMatch: "*",
-          }),
-        );
-        const artefact = { key, sha256: digest, size: bytes.byteLength, versionId };
-        return { created: true, document, artefact };
-      } catch (error) {
-        if (!(error instanceof Error) || error.name !== "PreconditionFailed") {
-          throw translated(error, `write s3://${bucket}/${key}`);
-        }
-      }
+      const bytes = toBytes(document);
+      const artefact = await put(key, bytes);
+      if (artefact) return { created: true, document, artefact };
       const kept = await read<T>(key);
-      if (kept) return { created: false, ...kept };
-      // Freed between the two calls: the next attempt of the state writes it.
-      throw new TransientError("EvidenceUnavailable", `s3://${bucket}/${key} was freed just now`);
+      if (!kept) {
+        // Freed between the two calls: the next attempt of the state writes it.
+        throw new TransientError("EvidenceUnavailable", `s3://${bucket}/${key} was freed just now`);
+      }
+      const found = conflictOf(kept.artefact, { bytes, document });
+      if (found) await put(found.key, toBytes(found.conflict));
+      return { created: false, ...kept };
     },
 
     async inspect(prefix) {
       const found: InspectedArtefact[] = [];
       for (const { Key: key = "", VersionId, IsLatest, LastModified } of await versions(prefix)) {
         if (IsLatest !== true) continue;
-        const object = await get(key, VersionId);
+        const [object, lock] = await Promise.all([get(key, VersionId), lockOf(key, VersionId)]);
         const storedAt = LastModified?.toISOString() ?? "";
-        if (object) found.push({ ...artefactOf(key, object), storedAt });
+        if (object)
+          found.push({ ...artefactOf(key, object), storedAt, writer: object.writer, lock });
       }
       return found;
     },
@@ -121,6 +149,10 @@ export function evidenceBucket(bucket: string, config: S3ClientConfig): Evidence
       }
     },
   };
+}
+
+function nobody(): never {
+  throw new Error("this evidence store was opened to read: a write must say who writes");
 }
 
 /** Where evidence lies. */
@@ -141,12 +173,14 @@ export function evidenceStatements(
   // Whoever may not list gets 403 instead of 404 for what is not there. A key that is written once
   // is there when it is read back, except for a marker, which may be freed in between.
   const mayBeAbsent = [...reads, ...writes.filter((key) => key.startsWith(MARKERS))];
+  // What a state that runs again would have written over what is there.
+  const conflicts = writes.some((key) => key.startsWith("runs/")) ? ["runs/*/conflict-*.json"] : [];
   const objects = (keys: readonly string[]) => keys.map((key) => `${bucketArn}/${key}`);
   const forAny = (keys: readonly string[], arn: string) => (keys.length > 0 ? [arn] : []);
   const listed = { StringLike: { "s3:prefix": [...inspects] } };
   const throughS3 = { StringEquals: { "kms:ViaService": s3Service } };
   const statements: readonly Statement[] = [
-    { actions: ["s3:PutObject"], resources: objects(writes) },
+    { actions: ["s3:PutObject"], resources: objects([...writes, ...conflicts]) },
     { actions: ["s3:GetObject"], resources: objects(readable) },
     { actions: ["s3:ListBucket"], resources: forAny(mayBeAbsent, bucketArn) },
     {
@@ -154,7 +188,10 @@ export function evidenceStatements(
       resources: forAny(inspects, bucketArn),
       conditions: listed,
     },
-    { actions: ["s3:GetObjectVersion"], resources: objects(inspects) },
+    {
+      actions: ["s3:GetObjectVersion", "s3:GetObjectRetention"],
+      resources: objects(inspects),
+    },
     { actions: ["s3:DeleteObject"], resources: objects(frees) },
     {
       actions: ["kms:GenerateDataKey"],
@@ -173,6 +210,7 @@ export function evidenceStatements(
 interface GottenObject {
   readonly bytes: Uint8Array;
   readonly versionId: string;
+  readonly writer: Writer | null;
 }
 
 function artefactOf(key: string, { bytes, versionId }: GottenObject): Artefact {

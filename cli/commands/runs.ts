@@ -51,10 +51,12 @@ export async function run(id: string, { stage, json }: Options): Promise<void> {
   console.log(`${id}  ${line(result)}`);
   if (result) console.log(`  ${result.mode}: ${result.reason}`);
   for (const { code, message } of result?.reasons ?? []) console.log(`  ${code}: ${message}`);
-  for (const { state, error } of result?.missing ?? []) {
+  const sealed = Manifest.safeParse(manifest).data;
+  // What is not locked is known only once the result is written: the manifest has it too.
+  for (const { state, error } of sealed?.missing ?? result?.missing ?? []) {
     console.log(`  missing: ${state}'s evidence (${error})`);
   }
-  const sealed = Manifest.safeParse(manifest).data;
+  for (const { code, message } of sealed?.warnings ?? []) console.log(`  ${code}: ${message}`);
   for (const { name, sha256 } of sealed?.artefacts ?? []) console.log(`  ${sha256}  ${name}`);
   if (sealed) console.log(`  sealed ${sealed.sealedAt}`);
   else

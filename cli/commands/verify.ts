@@ -1,14 +1,23 @@
 import { bucketRunFolder, localRunFolder } from "../../adapters/run-folder.ts";
+import type { Check } from "../../core/evidence/checks.ts";
 import { verifyRun } from "../../core/evidence/verify.ts";
 import { reach } from "../stage.ts";
 
 interface Options {
   readonly stage: string;
   readonly json?: boolean;
+  readonly explain?: boolean;
 }
 
-/** `containment verify`: exit code 0 only when every byte is as it was sealed. */
-export async function verify(where: string, { stage, json }: Options): Promise<void> {
+const OUTCOMES: Readonly<Record<Check["outcome"], string>> = {
+  passed: "ok",
+  failed: "FAILED",
+  warning: "warning",
+  notChecked: "not checked",
+};
+
+/** `containment verify`: exit code 0 only when no check failed. */
+export async function verify(where: string, { stage, json, explain }: Options): Promise<void> {
   const folder = where.startsWith("s3://")
     ? bucketRunFolder(where, await reach(stage))
     : localRunFolder(where);
@@ -18,11 +27,20 @@ export async function verify(where: string, { stage, json }: Options): Promise<v
     console.log(JSON.stringify(verification));
     return;
   }
-  if (verification.verified) {
-    const { runId, artefacts } = verification;
-    console.log(`verified: run ${runId}, ${artefacts} artefacts as they were sealed`);
+  const { runId, artefacts, checks, problems, manifestSha256 } = verification;
+  // What passed is only for those who ask; what is open is for everybody.
+  for (const { what, outcome, found } of checks) {
+    if (!explain && outcome !== "warning") continue;
+    console.log(`${OUTCOMES[outcome].padEnd(12)} ${what}`);
+    for (const each of found) console.log(`${"".padEnd(12)}   ${each}`);
+  }
+  if (!verification.verified) {
+    console.log("NOT verified:");
+    for (const problem of problems) console.log(`  ${problem}`);
     return;
   }
-  console.log("NOT verified:");
-  for (const problem of verification.problems) console.log(`  ${problem}`);
+  const open = checks.filter(({ outcome }) => outcome === "notChecked").length;
+  console.log(`verified: run ${runId}, ${artefacts} artefacts as they were sealed`);
+  console.log(`  SHA-256 of its manifest: ${manifestSha256}`);
+  if (open > 0) console.log(`  ${open} checks were not possible here: --explain lists them`);
 }

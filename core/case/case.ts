@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import type { Alert, Mode } from "../alert/alert.ts";
 import { artefactKey, caseKey, ignoredKey, joinedAlertKey, openCaseKey } from "../evidence/keys.ts";
+import type { AlertRecord, CaseRecord, Ignored, OpenMarker } from "../evidence/schemas/case.ts";
 import type { Artefact, EvidenceStore } from "../evidence/store.ts";
 import type { Needs, StoreFor } from "../needs.ts";
 import type { Target } from "../target/target.ts";
@@ -31,22 +32,6 @@ export interface CaseRef {
 export type OpenedCase =
   | { readonly opened: "new"; readonly case: CaseRef; readonly artefacts: readonly Artefact[] }
   | { readonly opened: "joined"; readonly case: CaseRef; readonly artefacts: readonly Artefact[] };
-
-interface OpenMarker {
-  readonly case: CaseRef;
-  readonly execution: Execution;
-  readonly target: Target;
-}
-
-interface AlertRecord {
-  readonly alert: Alert;
-  readonly target: Target;
-  readonly mode: Mode;
-  readonly reason: string;
-  readonly execution: Execution;
-  /** The event as it arrived; the source's raw body is the text inside it. */
-  readonly event: unknown;
-}
 
 /**
  * Ids that a retry or a redrive of the same execution arrives at again: the day, and 40 bits of the
@@ -88,7 +73,9 @@ export async function openCase(
   }
   const [{ artefact }] = await Promise.all([
     store.putOnce(artefactKey(own.runId, "alert.json"), record),
-    store.putOnce(caseKey(own.id), { case: own, target, mode, openedAt: execution.startedAt }),
+    store.putOnce<CaseRecord>(caseKey(own.id), {
+      ...{ case: own, target, mode, openedAt: execution.startedAt },
+    }),
   ]);
   return { opened: "new", case: own, artefacts: [artefact] };
 }
@@ -145,6 +132,6 @@ export async function recordIgnored(
 ): Promise<Artefact> {
   const { execution } = input;
   const key = ignoredKey(execution.startedAt, execution.name);
-  const { artefact } = await store.putOnce(key, { outcome: "ignored", ...input });
+  const { artefact } = await store.putOnce<Ignored>(key, { outcome: "ignored", ...input });
   return artefact;
 }

@@ -1,6 +1,7 @@
 import type { CaseRef } from "../case/case.ts";
 import { PermanentError } from "../errors.ts";
 import { artefactKey } from "../evidence/keys.ts";
+import type { Authentication } from "../evidence/schemas/seen.ts";
 import type { Artefact } from "../evidence/store.ts";
 import type { ClusterFor, Needs, StoreFor } from "../needs.ts";
 import { APPLY_POLICY_NEEDS } from "../quarantine/apply-policy.ts";
@@ -85,7 +86,7 @@ export async function authenticate(
         "Apply kubernetes/rbac.yaml and check the access entry, then redrive this execution.",
     );
   }
-  const { artefact } = await ports.store.putOnce(
+  const { artefact } = await ports.store.putOnce<Authentication>(
     artefactKey(input.case.runId, "authentication.json"),
     {
       authenticatedAt: ports.now().toISOString(),

@@ -10,30 +10,39 @@ export type ArtefactName =
   | "alert.json"
   | "authentication.json"
   | "before.json"
-  | `before-pods-${number}.json`
   | "plan.json"
   | "policy.json"
   | "completion.json"
   | "node.json"
   | "volumes.json"
   | "context.json"
-  | `logs-${number}.json`
+  | LogPageName
   | "credentials.json"
   | "aws-context.json"
   | "after.json"
-  | `after-pods-${number}.json`
   | "containment.json"
   | "audit.json"
-  | "manifest.json";
+  | "manifest.json"
+  | PodPageName
+  | ConflictName;
+
+export type PodPageName = `before-pods-${number}.json` | `after-pods-${number}.json`;
+
+export type LogPageName = `logs-${number}.json`;
+
+/** What a state would have written over one of the others; the last part is of its SHA-256. */
+export type ConflictName = `conflict-${string}.json`;
 
 /** What a state declares that it writes or reads; `*` stands for any text. */
 export type KeyPattern =
-  | `runs/*/${Exclude<ArtefactName, `${string}-${number}.json`>}`
+  | `runs/*/${Exclude<ArtefactName, PodPageName | LogPageName | ConflictName>}`
   | `runs/*/${"before" | "after"}-pods-*.json`
   | "runs/*/logs-*.json"
   | "runs/*"
+  | "cases/*/runs/*"
   | "cases/*/case.json"
   | "cases/*/alerts/*.json"
+  | "cases/*/runs/*.json"
   | "open/*"
   | "ignored/*";
 
@@ -50,6 +59,15 @@ export function joinedAlertKey(caseId: string, executionName: string): string {
   return `cases/${caseId}/alerts/${executionName}.json`;
 }
 
+/** What a case knows of its runs: one small record for each that was sealed. */
+export function runRecordsPrefix(caseId: string): string {
+  return `cases/${caseId}/runs/`;
+}
+
+export function runRecordKey(caseId: string, runId: string): string {
+  return `${runRecordsPrefix(caseId)}${runId}.json`;
+}
+
 /**
  * The marker that gives one target to one case, and the only kind of key that is ever deleted. A
  * name is used again by the next pod of a StatefulSet, so where the marker of the name belongs to
@@ -64,4 +82,22 @@ export function openCaseKey(target: Target, identity: string | null = null): str
 /** An event that was understood and refused, filed by day. */
 export function ignoredKey(startedAt: string, executionName: string): string {
   return `ignored/${startedAt.slice(0, 10)}/${executionName}.json`;
+}
+
+/** The artefact's name inside its run's folder, or null for keys that are of no run. */
+export function nameInRun(key: string): string | null {
+  return /^runs\/[^/]+\/(.+)$/.exec(key)?.[1] ?? null;
+}
+
+/**
+ * The version of an artefact's published schema, `eks-containment/before/1`. Pages of one capture
+ * and conflicts share one each. A change of a shape that a reader would stumble over raises its
+ * number here.
+ */
+export function schemaOf(name: string): string {
+  const stem = name
+    .replace(/\.json$/, "")
+    .replace(/^conflict-.*/, "conflict")
+    .replace(/-\d+$/, "");
+  return `eks-containment/${stem}/${stem === "manifest" ? 2 : 1}`;
 }

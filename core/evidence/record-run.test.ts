@@ -1,9 +1,12 @@
-import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { type MemoryStore, memoryStore } from "../../test/memory/evidence-store.ts";
+import { LOCK, type MemoryStore, memoryStore } from "../../test/memory/evidence-store.ts";
+import { bucketFolder } from "../../test/memory/run-folder.ts";
+import { actAt, aSealedRun } from "../../test/memory/sealed-run.ts";
 import { openCase } from "../case/case.ts";
+import { artefactKey, runPrefix, runRecordKey } from "./keys.ts";
+import type { Manifest, RunRecord } from "./manifest.ts";
 import { type RecordRunInput, type RunVerdict, recordRun } from "./record-run.ts";
-import { type RunFolder, verifyRun } from "./verify.ts";
+import { verifyRun } from "./verify.ts";
 
 const EXECUTION = {
   arn: "arn:aws:states:us-east-1:111122223333:execution:contain:a",
@@ -53,27 +56,20 @@ async function prepare(verdict: RunVerdict = "contained") {
       productVersion: "0.1.0",
       now: () => new Date("2026-11-22T17:55:03.000Z"),
     });
-  return { store, input, announced, act, prefix: `runs/${ref.runId}/` };
-}
-
-function folderOf(store: MemoryStore, prefix: string): RunFolder {
-  const keys = () => [...store.objects.keys()].filter((key) => key.startsWith(prefix));
-  return {
-    list: async () =>
-      keys().map((key) => ({ name: key.slice(prefix.length), versionId: null, versions: 1 })),
-    read: async (name) => Buffer.from(store.objects.get(prefix + name) ?? ""),
-  };
+  return { store, input, announced, act };
 }
 
 describe("the record of a run", () => {
   test("seals what lies in the store, tells the time to contain, and is announced", async () => {
-    const { store, announced, act, prefix } = await prepare();
+    const { store, input, announced, act } = await prepare();
+    store.writer = { ...store.writer, state: "RecordRun", capturedAt: "2026-11-22T17:55:03.100Z" };
+    store.storedAt = "2026-11-22T17:55:03.000Z";
 
     const result = await act();
 
     expect(result.timeToContainMs).toBe(2_500);
     expect(announced).toEqual([result]);
-    expect(await verifyRun(folderOf(store, prefix))).toMatchObject({
+    expect(await verifyRun(bucketFolder(store, input.case.runId))).toMatchObject({
       verified: true,
       artefacts: 2,
       problems: [],
@@ -110,78 +106,126 @@ describe("the record of a run", () => {
   });
 });
 
-describe("verify", () => {
-  test("finds any bit flipped, any artefact dropped, added, renamed or swapped", async () => {
-    const { store, act, prefix } = await prepare();
-    await act();
-    const sealed = new Map(store.objects);
-    const names = [...sealed.keys()].filter((key) => key.startsWith(prefix));
-    const tampering = fc.oneof(
-      fc.record({ kind: fc.constant("flip"), at: fc.nat(), bit: fc.nat(7), which: fc.nat() }),
-      fc.record({
-        kind: fc.constantFrom("drop", "add", "rename", "swap", "truncate"),
-        at: fc.nat(),
-        bit: fc.nat(7),
-        which: fc.nat(),
-      }),
-    );
+const manifestOf = (store: MemoryStore, runId: string): Manifest =>
+  JSON.parse(store.objects.get(artefactKey(runId, "manifest.json")) ?? "");
+const recordOf = (store: MemoryStore, caseId: string, runId: string): RunRecord =>
+  JSON.parse(store.objects.get(runRecordKey(caseId, runId)) ?? "");
 
-    await fc.assert(
-      fc.asyncProperty(tampering, async ({ kind, at, bit, which }) => {
-        const copy = memoryStore();
-        for (const [key, text] of sealed) copy.objects.set(key, text);
-        const artefacts = names.filter((key) => !key.endsWith("manifest.json"));
-        const key = artefacts[which % artefacts.length] ?? "";
-        const text = copy.objects.get(key) ?? "";
-        const other = artefacts[(which + 1) % artefacts.length] ?? "";
-        if (kind === "flip") {
-          const bytes = Buffer.from(text, "latin1");
-          const index = at % bytes.length;
-          bytes[index] = (bytes[index] ?? 0) ^ (1 << bit);
-          copy.objects.set(key, bytes.toString("latin1"));
-        } else if (kind === "drop") copy.objects.delete(key);
-        else if (kind === "add") copy.objects.set(`${prefix}extra.json`, "{}");
-        else if (kind === "truncate") copy.objects.set(key, text.slice(0, at % text.length));
-        else if (kind === "rename") {
-          copy.objects.delete(key);
-          copy.objects.set(`${key}.bak`, text);
-        } else {
-          copy.objects.set(key, copy.objects.get(other) ?? "");
-          copy.objects.set(other, text);
-        }
-        const { verified, problems } = await verifyRun(folderOf(copy, prefix));
-        return !verified && problems.length > 0;
-      }),
-      { numRuns: 300 },
-    );
-  });
+describe("the manifest", () => {
+  test("says of every artefact who wrote it, when by both clocks, by which schema, and its lock", async () => {
+    const { store, runId } = await aSealedRun();
 
-  test("finds what was written again, the manifest included, whatever its newest version says", async () => {
-    const { store, act, prefix } = await prepare();
-    await act();
-    const folder = folderOf(store, prefix);
-    const twice = (changed: string): RunFolder => ({
-      ...folder,
-      list: async () =>
-        (await folder.list()).map((file) => ({ ...file, versions: file.name === changed ? 2 : 1 })),
+    const { artefacts, warnings, missing, previous } = manifestOf(store, runId);
+    expect(artefacts.find(({ name }) => name === "before-pods-2.json")).toMatchObject({
+      schema: "eks-containment/before-pods/1",
+      state: "SnapshotBefore",
+      productVersion: "0.1.0",
+      capturedAt: "2026-11-22T17:55:10.250Z",
+      storedAt: "2026-11-22T17:55:10.000Z",
+      lock: LOCK,
     });
-
-    for (const name of ["manifest.json", "alert.json"]) {
-      expect((await verifyRun(twice(name))).problems).toEqual([
-        `${name} was changed: the bucket has 2 versions`,
-      ]);
-    }
+    expect({ warnings, missing, previous }).toEqual({ warnings: [], missing: [], previous: null });
   });
 
-  test("says so when there is no manifest, or none that it knows", async () => {
+  test("is chained to the run of the case that was sealed last", async () => {
+    const first = await aSealedRun();
+    const second = await aSealedRun(first.store, {}, 1);
+    const third = await aSealedRun(first.store, {}, 2);
+
+    const { runId, result } = second;
+    const { manifest } = recordOf(first.store, result.case.id, runId);
+    const { key, sha256, versionId } = manifest;
+    expect(manifestOf(first.store, third.runId).previous).toEqual({
+      ...{ runId, key, sha256, versionId },
+    });
+    expect(manifestOf(first.store, runId).previous?.runId).toBe(first.runId);
+    expect(await verifyRun(bucketFolder(first.store, third.runId))).toMatchObject({ problems: [] });
+  });
+
+  test("and the result say what nothing locks", async () => {
     const store = memoryStore();
-    const folder = folderOf(store, "runs/r/");
-    expect((await verifyRun(folder)).problems[0]).toContain("there is no manifest.json");
+    store.lock = null;
+    const { runId, result } = await aSealedRun(store);
 
-    store.objects.set("runs/r/manifest.json", "not json");
-    expect((await verifyRun(folder)).problems[0]).toContain("is not JSON");
+    const { missing, artefacts } = manifestOf(store, runId);
+    expect(missing.map(({ error }) => error)).toEqual(artefacts.map(() => "NotLocked"));
+    expect(missing).toContainEqual({
+      state: "ApplyPolicy",
+      error: "NotLocked",
+      cause: expect.stringContaining("plan.json"),
+    });
+    expect(result.missing).toHaveLength(missing.length + 1); // the manifest is not locked either
+  });
 
-    store.objects.set("runs/r/manifest.json", '{"schema":"other"}');
-    expect((await verifyRun(folder)).problems[0]).toContain("is not a manifest");
+  test("warns of a writer's clock that is wrong, and verifies all the same", async () => {
+    const store = memoryStore();
+    const begin = Date.parse("2026-11-22T17:55:01.000Z");
+    const { result } = await aSealedRun(memoryStore());
+    actAt(store, begin, 20, "SnapshotBefore");
+    store.writer = { ...store.writer, capturedAt: "2026-11-22T17:54:00.000Z" };
+    await store.putOnce(artefactKey(result.case.runId, "before-pods-3.json"), {});
+    const { runId } = await aSealedRun(store);
+
+    const { warnings } = manifestOf(store, runId);
+    expect(warnings.map(({ code }) => code)).toContain("clockSkewed");
+    expect(warnings.map(({ code }) => code)).toContain("clockBackwards");
+    const { verified, checks } = await verifyRun(bucketFolder(store, runId));
+    expect(verified).toBe(true);
+    expect(checks.filter(({ outcome }) => outcome === "warning")).toHaveLength(warnings.length);
+  });
+
+  test("warns of an object that no state of this run wrote", async () => {
+    const store = memoryStore();
+    const begin = Date.parse("2026-11-22T17:55:01.000Z");
+    const { result } = await aSealedRun(memoryStore());
+    actAt(store, begin, 10, "SnapshotBefore");
+    store.writer = { ...store.writer, execution: "somebody else" };
+    await store.putOnce(artefactKey(result.case.runId, "before-pods-3.json"), {});
+    const { runId } = await aSealedRun(store);
+
+    expect(manifestOf(store, runId).warnings).toEqual([
+      expect.objectContaining({ code: "writerUnknown", artefact: "before-pods-3.json" }),
+    ]);
+  });
+});
+
+describe("a key that is taken", () => {
+  test("by other content is left as it is, and what was refused is kept and sealed beside it", async () => {
+    const store = memoryStore();
+    const runId = (await aSealedRun()).runId;
+    const key = artefactKey(runId, "plan.json");
+    actAt(store, Date.parse("2026-11-22T17:55:01.000Z"), 15, "ApplyPolicy");
+    await store.putOnce(key, { of: "plan.json", run: 0, text: "what was seen first" });
+    const kept = store.objects.get(key);
+    await aSealedRun(store);
+
+    expect(store.objects.get(key)).toBe(kept);
+    const conflicts = [...store.objects].filter(([name]) => name.includes("conflict-"));
+    expect(conflicts).toHaveLength(1);
+    expect(JSON.parse(conflicts[0]?.[1] ?? "")).toMatchObject({
+      conflictsWith: "plan.json",
+      refused: { document: { text: "what was seen" } },
+    });
+    expect(manifestOf(store, runId).artefacts.map(({ schema }) => schema)).toContain(
+      "eks-containment/conflict/1",
+    );
+    expect(await verifyRun(bucketFolder(store, runId))).toMatchObject({ problems: [] });
+  });
+
+  test("by the same content, or by another's marker, is no conflict", async () => {
+    const store = memoryStore();
+    for (const at of [1, 1]) await store.putOnce("runs/r/plan.json", { at });
+    for (const at of [1, 2]) await store.putOnce("open/c/n/pod/p.json", { at });
+
+    expect([...store.objects.keys()]).toEqual(["runs/r/plan.json", "open/c/n/pod/p.json"]);
+  });
+
+  test("after sealing adds nothing: RecordRun that runs again leaves the run as it is", async () => {
+    const { store, runId } = await aSealedRun();
+    const before = new Map(store.objects);
+    await aSealedRun(store, { reason: "another reason" });
+
+    expect(new Map(store.objects)).toEqual(before);
+    expect([...before.keys()].filter((key) => key.startsWith(runPrefix(runId)))).toHaveLength(13);
   });
 });

@@ -3,9 +3,27 @@ import { type CaseRef, type Execution, freeTarget } from "../case/case.ts";
 import { PermanentError } from "../errors.ts";
 import type { Needs, StoreFor } from "../needs.ts";
 import type { Target } from "../target/target.ts";
-import { type ArtefactName, artefactKey, runPrefix } from "./keys.ts";
-import { MANIFEST_SCHEMA, type Manifest, type MissingEvidence } from "./manifest.ts";
-import type { Artefact, InspectedArtefact } from "./store.ts";
+import { clockWarnings } from "./clock.ts";
+import {
+  type ArtefactName,
+  artefactKey,
+  nameInRun,
+  runPrefix,
+  runRecordKey,
+  runRecordsPrefix,
+  schemaOf,
+} from "./keys.ts";
+import {
+  MANIFEST_SCHEMA,
+  type Manifest,
+  type ManifestEntry,
+  type MissingEvidence,
+  type PreviousRun,
+  type RunRecord,
+  type Warning,
+} from "./manifest.ts";
+import type { Result } from "./schemas/result.ts";
+import type { Artefact, InspectedArtefact, Stored } from "./store.ts";
 
 /**
  * How a run ended. `unverified`: it was changed but could not be read back. `audited`: nothing was
@@ -44,10 +62,13 @@ export interface Announcements {
 
 export const RECORD_RUN_NEEDS = {
   evidence: {
-    writes: ["runs/*/containment.json", "runs/*/audit.json", "runs/*/manifest.json"],
-    inspects: ["runs/*"],
-    // The marker of a target that was left alone.
-    reads: ["open/*"],
+    writes: [
+      ...["runs/*/containment.json", "runs/*/audit.json", "runs/*/manifest.json"],
+      "cases/*/runs/*.json",
+    ],
+    inspects: ["runs/*", "cases/*/runs/*"],
+    // What was sealed before, and the marker of a target that was left alone.
+    reads: ["runs/*/manifest.json", "cases/*/runs/*.json", "open/*"],
     frees: ["open/*"],
   },
   announcements: ["containmentCompleted"],
@@ -60,11 +81,14 @@ export interface RecordRunInput extends Omit<RunResult, "timeToContainMs" | "exe
 }
 
 /**
- * Ends a run: writes its result, seals everything that lies under its prefix into one manifest, and
- * announces it. What lies in the store is hashed again rather than believed, and must be what each
- * state said it wrote.
+ * Ends a run: writes its result, seals everything that lies under its prefix into one manifest that
+ * is chained to the case's previous run, records it with the case, and announces it. What lies in the
+ * store is hashed again rather than believed, and must be what each state said it wrote. What is
+ * sealed stays sealed: run again, nothing is added to the run.
  *
  * Errors: `EvidenceAltered` when the store and the states disagree.
+ *
+ * @returns the result; `missing` also names what turned out not to be locked
  */
 export async function recordRun(
   input: RecordRunInput,
@@ -75,32 +99,104 @@ export async function recordRun(
     readonly now: () => Date;
   },
 ): Promise<RunResult & { readonly manifest: Artefact }> {
-  const { store, now, productVersion } = ports;
+  const { store } = ports;
   const { artefacts: claimed, ...run } = input;
   const { runId, id: caseId } = input.case;
   const result: RunResult = { ...run, timeToContainMs: timeToContain(input) };
   const name: ArtefactName = input.mode === "audit" ? "audit.json" : "containment.json";
-  const { artefact } = await store.putOnce(artefactKey(runId, name), result);
+  const sealed =
+    (await store.read<Manifest>(artefactKey(runId, "manifest.json"))) ??
+    (await seal(input, [...claimed, await write(artefactKey(runId, name), result, store)], ports));
 
+  const { artefact } = sealed;
+  const [inspected] = await store.inspect(artefact.key);
+  const lock = inspected?.lock ?? null;
+  const record: RunRecord = { caseId, runId, manifest: { ...artefact, lock } };
+  await store.putOnce(runRecordKey(caseId, runId), record);
+  if (input.verdict === "ignored") await freeTarget(input.target, input.case, store);
+  const missing = [...sealed.document.missing, ...(inspected ? notLocked(inspected) : [])];
+  const recorded = { ...result, missing, manifest: artefact };
+  await ports.announcements.containmentCompleted(recorded);
+  return recorded;
+}
+
+type Store = StoreFor<typeof RECORD_RUN_NEEDS>;
+
+async function write(key: string, document: RunResult, store: Store): Promise<Artefact> {
+  return (await store.putOnce(key, document satisfies Result)).artefact;
+}
+
+async function seal(
+  input: RecordRunInput,
+  claimed: readonly Artefact[],
+  {
+    store,
+    now,
+    productVersion,
+  }: { readonly store: Store; readonly now: () => Date; readonly productVersion: string },
+): Promise<Stored<Manifest>> {
+  const { execution } = input;
+  const { runId, id: caseId } = input.case;
   const inspected = await store.inspect(runPrefix(runId));
-  compare([...claimed, artefact], inspected);
+  compare(claimed, inspected);
+  const artefacts = inspected.map(entryOf);
+  const previous = await previousRun(input.case, store);
+  const sealedAt = now().toISOString();
   const manifest: Manifest = {
     schema: MANIFEST_SCHEMA,
     runId,
     caseId,
-    execution: input.execution,
+    execution,
     productVersion,
-    sealedAt: now().toISOString(),
-    artefacts: inspected
-      .filter(({ key }) => key !== artefactKey(runId, "manifest.json"))
-      .map(({ key, ...rest }) => ({ name: key.slice(runPrefix(runId).length), ...rest })),
-    missing: [...input.missing],
+    sealedAt,
+    previous,
+    artefacts,
+    missing: [...input.missing, ...inspected.flatMap(notLocked)],
+    warnings: [
+      ...inspected.flatMap((artefact) => unknownWriter(artefact, execution)),
+      ...clockWarnings(artefacts, { startedAt: execution.startedAt, sealedAt }),
+    ],
   };
-  const sealed = await store.putOnce(artefactKey(runId, "manifest.json"), manifest);
-  if (input.verdict === "ignored") await freeTarget(input.target, input.case, store);
-  const recorded = { ...result, manifest: sealed.artefact };
-  await ports.announcements.containmentCompleted(recorded);
-  return recorded;
+  return store.putOnce(artefactKey(runId, "manifest.json"), manifest);
+}
+
+function entryOf({ key, writer, ...rest }: InspectedArtefact): ManifestEntry {
+  const name = nameInRun(key) ?? key;
+  const { state = null, capturedAt = null, productVersion = null } = writer ?? {};
+  return { name, schema: schemaOf(name), ...rest, state, capturedAt, productVersion };
+}
+
+/** The run of the case that was sealed last. Sealing at the same moment, two runs may name one. */
+async function previousRun({ id, runId }: CaseRef, store: Store): Promise<PreviousRun | null> {
+  const records = await store.inspect(runRecordsPrefix(id));
+  const [last] = records
+    .filter(({ key }) => key !== runRecordKey(id, runId))
+    .toSorted((one, other) => compareRecords(other, one));
+  const record = last && (await store.read<RunRecord>(last.key));
+  if (!record) return null;
+  const { key, sha256, versionId } = record.document.manifest;
+  return { runId: record.document.runId, key, sha256, versionId };
+}
+
+/** By S3's clock; in the same second by name, which begins with when the run began. */
+export function compareRecords(
+  one: { readonly key: string; readonly storedAt: string },
+  other: { readonly key: string; readonly storedAt: string },
+): number {
+  return one.storedAt.localeCompare(other.storedAt) || one.key.localeCompare(other.key);
+}
+
+function notLocked({ key, writer, lock }: InspectedArtefact): readonly MissingEvidence[] {
+  if (lock !== null) return [];
+  const cause = `${key} is written, and nothing locks it: check the bucket's default retention`;
+  return [{ state: writer?.state ?? "unknown", error: "NotLocked", cause }];
+}
+
+function unknownWriter({ key, writer }: InspectedArtefact, { arn }: Execution): readonly Warning[] {
+  if (writer?.execution === arn) return [];
+  const artefact = nameInRun(key) ?? key;
+  const by = writer ? `execution ${writer.execution}` : "something that does not say what it is";
+  return [{ code: "writerUnknown", artefact, message: `${artefact} was written by ${by}` }];
 }
 
 function timeToContain(input: RecordRunInput): number | null {

@@ -1,3 +1,5 @@
+import type { ObjectLock, Writer } from "./custody.ts";
+
 /** One object of evidence, as it can be proven later: what it is called and what its bytes hash to. */
 export interface Artefact {
   readonly key: string;
@@ -18,7 +20,8 @@ export interface Stored<T> {
 /**
  * The evidence store. Nothing is ever overwritten: `putOnce` of a taken key leaves the stored
  * document as it is and returns it, so that a state that is run again goes on from what it wrote
- * the first time.
+ * the first time. Where the two differ in an artefact of a run, what was not written is kept beside
+ * it as a conflict (`conflict.ts`). Every object carries its writer, where nobody can change it.
  *
  * Errors: `EvidenceUnavailable` (transient), `EvidenceDenied` (permanent).
  */
@@ -26,7 +29,7 @@ export interface EvidenceStore {
   putOnce<T>(key: string, document: T): Promise<Stored<T> & { readonly created: boolean }>;
   /** The newest version of a document, or null when the key is free. */
   read<T>(key: string): Promise<Stored<T> | null>;
-  /** Every object under a prefix, with its bytes hashed again. */
+  /** Every object under a prefix, with its bytes hashed again, its writer and its lock read back. */
   inspect(prefix: string): Promise<readonly InspectedArtefact[]>;
   /** Frees an open-case marker. Only keys under `open/` can be freed. */
   free(key: string): Promise<void>;
@@ -35,6 +38,10 @@ export interface EvidenceStore {
 export interface InspectedArtefact extends Artefact {
   /** When the store received it, RFC 3339 in UTC. */
   readonly storedAt: string;
+  /** Null when it was not written by the product. */
+  readonly writer: Writer | null;
+  /** Null when nothing keeps the version from being deleted. */
+  readonly lock: ObjectLock | null;
 }
 
 /** How documents become bytes: one line of JSON, which Athena and `jq` read without a crawler. */

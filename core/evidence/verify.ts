@@ -1,92 +1,99 @@
-import { Manifest, sha256 } from "./manifest.ts";
-
-/** A run's folder, wherever it lies: the bucket, or a copy on an analyst's disk. */
-export interface RunFolder {
-  list(): Promise<readonly RunFile[]>;
-  read(name: string): Promise<Uint8Array>;
-}
-
-export interface RunFile {
-  readonly name: string;
-  /** Of the newest version; null where there are no versions. */
-  readonly versionId: string | null;
-  /** How often it was written or deleted; evidence is written once. */
-  readonly versions: number;
-}
+import { type Check, check, MANIFEST_NAME, notChecked } from "./checks.ts";
+import { clockWarnings } from "./clock.ts";
+import { type Manifest, parseManifest, sha256 } from "./manifest.ts";
+import type { RunFile, RunFolder } from "./run-folder.ts";
+import { checkArtefacts } from "./verify-artefacts.ts";
+import { checkChain } from "./verify-chain.ts";
 
 export interface Verification {
   readonly runId: string | null;
+  /** True when no check failed; what could not be checked is in `checks`. */
   readonly verified: boolean;
   /** Number of artefacts that the manifest names. */
   readonly artefacts: number;
-  /** One line for each difference between the folder and its manifest. */
+  /** SHA-256 of manifest.json: who wrote it down at another time compares it here. */
+  readonly manifestSha256: string | null;
+  readonly checks: readonly Check[];
+  /** What the checks that failed found. */
   readonly problems: readonly string[];
 }
 
-const MANIFEST = "manifest.json";
-
 /**
- * Recomputes a run from its bytes alone and compares it with its manifest: every artefact there,
- * none added, none changed, none overwritten since. The manifest itself is protected by the
- * bucket's Object Lock; in a downloaded copy it is as trustworthy as the way it was downloaded.
+ * Recomputes a run from its bytes and compares it with its manifest, and the manifest with what the
+ * bucket knows: every artefact there, none added, changed, renamed or overwritten; versions, writers,
+ * locks and times as they were sealed; the manifest the one that the case recorded, and chained to
+ * the run before it. In a downloaded copy what only the bucket knows is checked against the listing
+ * beside it, or said not to have been checked.
  */
 export async function verifyRun(folder: RunFolder): Promise<Verification> {
   const present = await folder.list();
-  if (!present.some(({ name }) => name === MANIFEST)) {
-    return failed(`there is no ${MANIFEST}: the run was never sealed, or this is not a run`);
+  const there = "there is a manifest of a version that is known";
+  const isHere = ({ name, stored }: RunFile) =>
+    name === MANIFEST_NAME && stored?.versionId !== null;
+  if (!present.some(isHere)) {
+    const problem = `there is no ${MANIFEST_NAME}: the run was never sealed, or this is not a run`;
+    return verification(null, null, [check(there, [problem])]);
   }
-  const manifest = parseManifest(await folder.read(MANIFEST));
-  if (typeof manifest === "string") return failed(`${MANIFEST} ${manifest}`);
+  const bytes = await folder.read(MANIFEST_NAME);
+  const digest = sha256(bytes);
+  const manifest = parseManifest(bytes);
+  if (typeof manifest === "string") {
+    return verification(null, digest, [check(there, [`${MANIFEST_NAME} ${manifest}`])]);
+  }
+  return verification(manifest, digest, [
+    check(there, []),
+    placeCheck(folder, manifest),
+    ...(await checkArtefacts(folder, present, manifest)),
+    ...clockChecks(manifest),
+    ...(await checkChain(folder, present, { manifest, sha256: digest, size: bytes.byteLength })),
+  ]);
+}
 
-  const problems: string[] = [];
-  const named = new Set([MANIFEST, ...manifest.artefacts.map(({ name }) => name)]);
-  if (named.size !== manifest.artefacts.length + 1) {
-    problems.push(`${MANIFEST} names an artefact twice, or itself`);
-  }
-  for (const { name, versions } of present) {
-    if (!named.has(name)) problems.push(`${name} is not in the manifest`);
-    if (versions > 1) problems.push(`${name} was changed: the bucket has ${versions} versions`);
-  }
-  for (const entry of manifest.artefacts) {
-    const there = present.find(({ name }) => name === entry.name);
-    if (!there) {
-      problems.push(`${entry.name} is missing`);
-      continue;
-    }
-    if (there.versionId !== null && there.versionId !== entry.versionId) {
-      problems.push(
-        `${entry.name} was written again: version ${there.versionId} is not the sealed`,
-      );
-    }
-    const bytes = await folder.read(entry.name);
-    if (bytes.byteLength !== entry.size) {
-      problems.push(`${entry.name} has ${bytes.byteLength} bytes, sealed were ${entry.size}`);
-    }
-    const digest = sha256(bytes);
-    if (digest !== entry.sha256) {
-      problems.push(`${entry.name} has SHA-256 ${digest}, sealed was ${entry.sha256}`);
-    }
-  }
+function verification(
+  manifest: Manifest | null,
+  manifestSha256: string | null,
+  checks: readonly Check[],
+): Verification {
+  const failed = checks.filter(({ outcome }) => outcome === "failed");
   return {
-    runId: manifest.runId,
-    verified: problems.length === 0,
-    artefacts: manifest.artefacts.length,
-    problems,
+    runId: manifest?.runId ?? null,
+    verified: failed.length === 0,
+    artefacts: manifest?.artefacts.length ?? 0,
+    manifestSha256,
+    checks,
+    problems: failed.flatMap(({ found }) => found),
   };
 }
 
-function failed(problem: string): Verification {
-  return { runId: null, verified: false, artefacts: 0, problems: [problem] };
+function placeCheck({ runId }: RunFolder, manifest: Manifest): Check {
+  const what = `the manifest is of the run that the folder is named for, ${manifest.runId}`;
+  if (runId === null) return notChecked(what, "a downloaded folder may bear any name");
+  if (runId === manifest.runId) return check(what, []);
+  return check(what, [
+    `${MANIFEST_NAME} is of run ${manifest.runId}, and lies in that of ${runId}`,
+  ]);
 }
 
-/** The manifest, or what is wrong with it. */
-function parseManifest(bytes: Uint8Array): Manifest | string {
-  try {
-    const parsed = Manifest.safeParse(JSON.parse(Buffer.from(bytes).toString("utf8")));
-    if (parsed.success) return parsed.data;
-    const issue = parsed.error.issues[0];
-    return `is not a manifest: ${issue?.path.join(".")}: ${issue?.message}`;
-  } catch (error) {
-    return `is not JSON: ${error instanceof Error ? error.message : String(error)}`;
-  }
+/** What the clocks say that the manifest does not say itself was not so when it was sealed. */
+function clockChecks(manifest: Manifest): readonly Check[] {
+  const { artefacts, execution, sealedAt, warnings } = manifest;
+  const found = clockWarnings(artefacts, { startedAt: execution.startedAt, sealedAt });
+  const messages = new Set(warnings.map(({ message }) => message));
+  const news = found.filter(({ message }) => !messages.has(message));
+  const gone = warnings
+    .filter(({ code }) => code === "clockSkewed" || code === "clockBackwards")
+    .filter(({ message }) => !found.some((warning) => warning.message === message));
+  return [
+    check("no clock goes backwards: times follow the order of the states, and S3's clock", [
+      ...news.map(({ code, message }) => `${message} (${code})`),
+      ...gone.map(({ message }) => `sealed with a warning that no longer holds: ${message}`),
+    ]),
+    ...warnings.map(
+      ({ code, message }): Check => ({
+        what: "nothing was odd when the run was sealed",
+        outcome: "warning",
+        found: [`${message} (${code})`],
+      }),
+    ),
+  ];
 }

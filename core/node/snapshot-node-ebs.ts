@@ -2,6 +2,7 @@ import type { Mode } from "../alert/alert.ts";
 import type { CaseRef } from "../case/case.ts";
 import { PermanentError } from "../errors.ts";
 import { artefactKey } from "../evidence/keys.ts";
+import type { NodeArtefact, VolumesArtefact } from "../evidence/schemas/seen.ts";
 import type { Artefact } from "../evidence/store.ts";
 import type { Pod } from "../kubernetes.ts";
 import type { ClusterFor, Needs, StoreFor } from "../needs.ts";
@@ -91,22 +92,28 @@ export async function snapshotNodeEbs(
   if (pods.length === 0) {
     notPreserved.push({ what: describeTarget(target), reason: "no pod of it is there any more" });
   }
-  const nodeArtefact = await store.putOnce(artefactKey(input.case.runId, "node.json"), {
-    capturedAt: now().toISOString(),
-    nodes: nodes.found,
-    claims: claims.found,
-  });
+  const nodeArtefact = await store.putOnce<NodeArtefact>(
+    artefactKey(input.case.runId, "node.json"),
+    {
+      capturedAt: now().toISOString(),
+      nodes: nodes.found,
+      claims: claims.found,
+    },
+  );
   const snapshots =
     mode === "audit"
       ? []
       : await ensureSnapshots(input, nodes.found, claims.found, volumes, notPreserved);
-  const volumesArtefact = await store.putOnce(artefactKey(input.case.runId, "volumes.json"), {
-    capturedAt: now().toISOString(),
-    mode,
-    volumeIds: allVolumes(nodes.found, claims.found),
-    snapshots,
-    notPreserved,
-  });
+  const volumesArtefact = await store.putOnce<VolumesArtefact>(
+    artefactKey(input.case.runId, "volumes.json"),
+    {
+      capturedAt: now().toISOString(),
+      mode,
+      volumeIds: allVolumes(nodes.found, claims.found),
+      snapshots,
+      notPreserved,
+    },
+  );
   return {
     snapshots: snapshots.length,
     artefacts: [nodeArtefact.artefact, volumesArtefact.artefact],

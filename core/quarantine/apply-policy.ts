@@ -2,6 +2,7 @@ import type { Alert, Mode } from "../alert/alert.ts";
 import type { CaseRef } from "../case/case.ts";
 import type { NetworkFacts } from "../cluster/network.ts";
 import { artefactKey } from "../evidence/keys.ts";
+import type * as schemas from "../evidence/schemas/quarantine.ts";
 import type { Artefact } from "../evidence/store.ts";
 import type { Surroundings } from "../kubernetes.ts";
 import type { ClusterFor, Needs, StoreFor } from "../needs.ts";
@@ -123,7 +124,10 @@ export async function applyPolicy(input: ApplyInput, ports: Ports): Promise<Appl
   }
   const quarantinedAt = ports.now().toISOString();
   const record: AppliedPolicy = { caseId: plan.caseId, quarantinedAt, applied };
-  const stored = await ports.store.putOnce(artefactKey(runId, "policy.json"), record);
+  const stored = await ports.store.putOnce(
+    artefactKey(runId, "policy.json"),
+    record satisfies schemas.AppliedPolicy,
+  );
   return {
     outcome: "applied",
     uid,
@@ -147,7 +151,10 @@ async function keepPlan(
   if ("reason" in made) return made;
   if (made.taken !== null && input.mode === "audit") return { reason: made.taken };
   if (made.taken !== null) throw nameTakenError(made.taken);
-  return ports.store.putOnce(artefactKey(input.case.runId, "plan.json"), made.plan);
+  return ports.store.putOnce(
+    artefactKey(input.case.runId, "plan.json"),
+    made.plan satisfies schemas.Plan,
+  );
 }
 
 /**

@@ -1,6 +1,7 @@
 import type { CaseRef } from "../case/case.ts";
 import { PermanentError } from "../errors.ts";
 import { artefactKey } from "../evidence/keys.ts";
+import type * as schemas from "../evidence/schemas/quarantine.ts";
 import type { Artefact } from "../evidence/store.ts";
 import type { ClusterFor, Needs, StoreFor } from "../needs.ts";
 import { type CarriedOut, carryOut } from "./carry-out.ts";
@@ -84,7 +85,10 @@ export async function completePolicy(
   const done = next.phase >= plan.phases.length;
   if (!done) return { done, progress: next, quarantinedAt: null, artefacts: [] };
   const completion: Completion = { caseId: plan.caseId, phases: next.completed };
-  const stored = await store.putOnce(artefactKey(runId, "completion.json"), completion);
+  const stored = await store.putOnce(
+    artefactKey(runId, "completion.json"),
+    completion satisfies schemas.Completion,
+  );
   const last = stored.document.phases.at(-1);
   return {
     done,

@@ -3,6 +3,7 @@ import { networkFacts, observeNetwork } from "../cluster/network.ts";
 import { PermanentError, TransientError } from "../errors.ts";
 import { artefactKey } from "../evidence/keys.ts";
 import { keepPods } from "../evidence/pod-pages.ts";
+import type * as schemas from "../evidence/schemas/seen.ts";
 import type { Artefact } from "../evidence/store.ts";
 import type { Pod } from "../kubernetes.ts";
 import type { ClusterFor, Needs, StoreFor } from "../needs.ts";
@@ -103,7 +104,10 @@ export async function snapshotAfter(
     observed,
     podPages,
   };
-  const stored = await store.putOnce(artefactKey(runId, "after.json"), after);
+  const stored = await store.putOnce(
+    artefactKey(runId, "after.json"),
+    after satisfies schemas.After,
+  );
   const { verdict, reasons } = stored.document.judged;
   return {
     verdict: plan.mode === "audit" ? "audited" : verdict,

@@ -6,6 +6,7 @@ import { artefactKey } from "../evidence/keys.ts";
 import type { MissingEvidence } from "../evidence/manifest.ts";
 import { keepPods } from "../evidence/pod-pages.ts";
 import { redact } from "../evidence/redact.ts";
+import type { Before } from "../evidence/schemas/seen.ts";
 import type { Artefact } from "../evidence/store.ts";
 import type { FirstPage, Pod, Service } from "../kubernetes.ts";
 import type { RecordedObject } from "../kubernetes-context.ts";
@@ -94,7 +95,7 @@ export async function snapshotBefore(
   const left = Date.parse(input.evidenceUntil) - now().getTime();
   if (left >= ANOTHER_ATTEMPT_MS) throwTransient(missing);
   const all = [...missing, ...stopped(stoppedAfter)];
-  const { artefact } = await store.putOnce(
+  const { artefact } = await store.putOnce<Before>(
     artefactKey(runId, "before.json"),
     redact({
       capturedAt: now().toISOString(),

@@ -1,17 +1,17 @@
 /** The controller that turns NetworkPolicies into iptables rules: kube-router's, built once. */
 import { readFile } from "node:fs/promises";
-import { join } from "node:path";
 import * as z from "zod";
-import { buildOnce } from "../cache.ts";
-import { childEnvironment } from "../environment.ts";
-import { type Leashed, logTail, runLeashed, startLeashed } from "../leash.ts";
+import { type GoProgram, goProgram } from "../go-program.ts";
+import { type Leashed, logTail, startLeashed } from "../leash.ts";
+import type { GoToolchain } from "../prerequisites.ts";
 import type { Progress } from "../project.ts";
 import { systemEnvironment } from "./commands.ts";
-import type { Tools } from "./prerequisites.ts";
 
-const sources = join(import.meta.dirname, "kube-router");
-const linkerFlags = "-s -w";
-const buildLimitMs = 30 * 60_000;
+const KUBE_ROUTER: GoProgram = {
+  name: "kube-router",
+  module: "local/packet-lab/kube-router",
+  usually: "about a minute the first time on this machine, 5 s with warm Go caches",
+};
 /** A sync takes 50 ms on an idle machine; a build beside it makes that a second. */
 const enforcedLimitMs = 30_000;
 /** It has nothing to finish: its rules end with the namespace. */
@@ -25,32 +25,12 @@ export interface PolicyController extends Leashed {
 }
 
 /** The path of the binary, built when the sources changed. */
-export async function policyControllerBinary(
-  tools: Pick<Tools, "go" | "goVersion">,
+export function policyControllerBinary(
+  tools: GoToolchain,
   progress: Progress,
   signal?: AbortSignal,
 ): Promise<string> {
-  const folder = await buildOnce({
-    name: "kube-router",
-    sources: [sources],
-    salts: [tools.goVersion, process.platform, process.arch, linkerFlags],
-    usually: "about a minute the first time on this machine, 5 s with warm Go caches",
-    progress,
-    signal,
-    build: async ({ folder, log }) => {
-      const output = join(folder, "kube-router");
-      const flags = ["-buildvcs=false", "-trimpath", "-ldflags", linkerFlags, "-o", output];
-      await runLeashed(tools.go, ["build", ...flags, "."], {
-        what: "Building kube-router's network policy controller",
-        cwd: sources,
-        env: childEnvironment(),
-        logFile: log,
-        timeLimitMs: buildLimitMs,
-        signal,
-      });
-    },
-  });
-  return join(folder, "kube-router");
+  return goProgram(KUBE_ROUTER, tools, progress, signal);
 }
 
 /** Starts it in this network namespace; returns when it enforces what the cluster holds. */

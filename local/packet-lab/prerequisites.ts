@@ -1,7 +1,7 @@
 /** What the packet lab needs of a machine, beside what the local stage needs. */
 import { existsSync } from "node:fs";
 import { delimiter, join } from "node:path";
-import { checkPrerequisites } from "../prerequisites.ts";
+import { checkPrerequisites, type GoToolchain } from "../prerequisites.ts";
 import { runCommand, systemEnvironment } from "./commands.ts";
 import { enclosed } from "./enclosure.ts";
 
@@ -18,11 +18,9 @@ const commands: Readonly<Record<string, string>> = {
 const trial =
   "ip link add pod1 type veth peer name eth0 && iptables --list && ipset list && conntrack --count";
 
-export interface Tools {
+/** The toolchain is what builds the policy controller. */
+export interface Tools extends GoToolchain {
   readonly localkube: Awaited<ReturnType<typeof checkPrerequisites>>["localkube"];
-  /** The `go` that builds the policy controller. */
-  readonly go: string;
-  readonly goVersion: string;
 }
 
 /** The tools, or one sentence that says what is missing and how to get it. */

@@ -14,7 +14,7 @@ import type { Statement } from "../../adapters/aws/statement.ts";
 import type { RunResult } from "../../core/evidence/record-run.ts";
 import type { EvidenceStore } from "../../core/evidence/store.ts";
 import { CASE_TAG, type Volumes } from "../../core/node/snapshot-node-ebs.ts";
-import { aws, deployment, stage, store } from "./harness.ts";
+import { aws, deployment, stage, store, writer } from "./harness.ts";
 
 /** As the SDK logs a call, reduced to what decides about rights. */
 interface Call {
@@ -46,6 +46,8 @@ function neededFor({ commandName, input, error }: Call): readonly string[] {
     case "GetObjectCommand":
       if (error) return [`s3:GetObject on ${object}`, "s3:ListBucket on bucket"];
       return [`s3:GetObject${input.VersionId ? "Version" : ""} on ${object}`, "kms:Decrypt on key"];
+    case "GetObjectRetentionCommand":
+      return [`s3:GetObjectRetention on ${object}`];
     case "ListObjectVersionsCommand":
       return ["s3:ListBucketVersions on bucket"];
     case "DeleteObjectCommand":
@@ -83,7 +85,7 @@ function expectExactly(calls: readonly Call[], statements: readonly Statement[])
 describe("the evidence bucket", () => {
   const name = () => `calls-${randomUUID()}`;
   const onBucket = (act: (bucket: EvidenceStore) => Promise<unknown>) =>
-    callsOf((config) => act(evidenceBucket(deployment.evidenceBucket, config)));
+    callsOf((config) => act(evidenceBucket(deployment.evidenceBucket, config, writer)));
 
   test("is written to, and read where the key is taken", async () => {
     const calls = await onBucket(async (bucket) => {

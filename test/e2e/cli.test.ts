@@ -1,4 +1,3 @@
-import { execFile } from "node:child_process";
 import { cp, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -8,6 +7,7 @@ import { runPrefix } from "../../core/evidence/keys.ts";
 import type { RunResult } from "../../core/evidence/record-run.ts";
 import {
   artefactsOf,
+  containment,
   core,
   deployment,
   endOf,
@@ -15,28 +15,8 @@ import {
   raiseAlert,
   resultOf,
   s3,
-  stage,
   victimOf,
 } from "./harness.ts";
-
-const root = join(import.meta.dirname, "../..");
-
-interface Ended {
-  readonly code: number;
-  readonly out: string;
-  readonly err: string;
-}
-
-/** `containment …` as a person runs it, against the shared stage. */
-function containment(...args: string[]): Promise<Ended> {
-  const env = { ...process.env, ...stage.environment };
-  return new Promise((resolve) => {
-    const command = [join(root, "cli/containment.ts"), ...args];
-    execFile(process.execPath, command, { cwd: root, env }, (error, out, err) => {
-      resolve({ code: typeof error?.code === "number" ? error.code : 0, out, err });
-    });
-  });
-}
 
 let result: RunResult;
 beforeAll(async () => {

@@ -1,10 +1,6 @@
 import { DescribeSnapshotsCommand, EC2Client } from "@aws-sdk/client-ec2";
 import { EventBridgeClient, PutRuleCommand, PutTargetsCommand } from "@aws-sdk/client-eventbridge";
-import {
-  CreateQueueCommand,
-  GetQueueAttributesCommand,
-  ReceiveMessageCommand,
-} from "@aws-sdk/client-sqs";
+import { ReceiveMessageCommand } from "@aws-sdk/client-sqs";
 import { beforeAll, describe, expect, test } from "vitest";
 import type { ExecutionReport } from "../../adapters/aws/executions.ts";
 import { artefactKey, runPrefix } from "../../core/evidence/keys.ts";
@@ -19,6 +15,7 @@ import {
   deployment,
   endOf,
   networking,
+  openInbox,
   openShop,
   raiseAlert,
   resultOf,
@@ -34,18 +31,15 @@ const events = new EventBridgeClient(aws);
 
 /** A queue that hears what the product announces. */
 async function listenToAnnouncements(): Promise<string> {
-  const { QueueUrl } = await sqs.send(new CreateQueueCommand({ QueueName: "announcements" }));
-  const { Attributes } = await sqs.send(
-    new GetQueueAttributesCommand({ QueueUrl, AttributeNames: ["QueueArn"] }),
-  );
+  const { url, arn } = await openInbox("announcements", "events");
   const rule = { EventBusName: deployment.busName, Name: "announcements" };
   const EventPattern = JSON.stringify({ "detail-type": ["Containment Completed"] });
   await events.send(new PutRuleCommand({ ...rule, EventPattern }));
-  const Targets = [{ Id: "queue", Arn: Attributes?.QueueArn ?? "" }];
+  const Targets = [{ Id: "queue", Arn: arn }];
   await events.send(
     new PutTargetsCommand({ EventBusName: rule.EventBusName, Rule: rule.Name, Targets }),
   );
-  return QueueUrl ?? "";
+  return url;
 }
 
 describe("a Falco message about a shell in a pod", () => {

@@ -1,8 +1,17 @@
 /** What every end-to-end test needs: the shared stage, a shop of its own, ways in and ways to look. */
+import { execFile } from "node:child_process";
 import { randomUUID } from "node:crypto";
+import { join } from "node:path";
 import { EventBridgeClient, PutEventsCommand } from "@aws-sdk/client-eventbridge";
 import { S3Client } from "@aws-sdk/client-s3";
-import { SQSClient } from "@aws-sdk/client-sqs";
+import {
+  CreateQueueCommand,
+  GetQueueAttributesCommand,
+  type Message,
+  ReceiveMessageCommand,
+  SetQueueAttributesCommand,
+  SQSClient,
+} from "@aws-sdk/client-sqs";
 import {
   CoreV1Api,
   KubeConfig,
@@ -13,12 +22,14 @@ import { inject } from "vitest";
 import { evidenceBucket } from "../../adapters/aws/evidence-bucket.ts";
 import { type ExecutionReport, executions as executionsOf } from "../../adapters/aws/executions.ts";
 import { bucketRunFolder } from "../../adapters/run-folder.ts";
+import type { Writer } from "../../core/evidence/custody.ts";
 import { runPrefix } from "../../core/evidence/keys.ts";
 import type { RunResult } from "../../core/evidence/record-run.ts";
 import { type Verification, verifyRun } from "../../core/evidence/verify.ts";
 import { type AlertTarget, sendToQueue, terminalShellAlert } from "../../local/falco.ts";
 import { executionOf, followExecution } from "../../local/follow.ts";
 import { createShop, type ScenePod, type Shop } from "../../local/scene.ts";
+import { waitFor } from "../../local/wait.ts";
 
 export const stage = inject("stage");
 export const { aws, deployment } = stage;
@@ -30,7 +41,12 @@ export const networking = kubeconfig.makeApiClient(NetworkingV1Api);
 export const rbac = kubeconfig.makeApiClient(RbacAuthorizationV1Api);
 
 export const executions = executionsOf(deployment.stateMachineArn, aws);
-export const store = evidenceBucket(deployment.evidenceBucket, aws);
+/** As the tests write, where they do. */
+export const writer = (): Writer => ({
+  ...{ execution: "none: a test", state: "none", productVersion: "none" },
+  capturedAt: new Date().toISOString(),
+});
+export const store = evidenceBucket(deployment.evidenceBucket, aws, writer);
 export const s3 = new S3Client(aws);
 export const sqs = new SQSClient(aws);
 const events = new EventBridgeClient(aws);
@@ -88,6 +104,21 @@ export async function request(detail: Readonly<Record<string, unknown>>, detailT
   return reason;
 }
 
+/** The message of the dead-letter queue whose body holds `marker`; it stays there. */
+export function deadLetterOf(marker: string): Promise<Message> {
+  return waitFor({ what: `dead letter ${marker}`, limitMs: 30_000 }, async () => {
+    const { Messages = [] } = await sqs.send(
+      new ReceiveMessageCommand({
+        QueueUrl: deployment.deadLetterQueueUrl,
+        MessageAttributeNames: ["All"],
+        MaxNumberOfMessages: 10,
+        VisibilityTimeout: 0,
+      }),
+    );
+    return Messages.find(({ Body }) => Body?.includes(marker));
+  });
+}
+
 /** The end of the execution whose input holds `marker`. */
 export async function endOf(marker: string): Promise<ExecutionReport> {
   return followExecution(await executionOf(marker, executions), executions);
@@ -115,4 +146,45 @@ export async function stateNames(executionArn: string): Promise<readonly string[
 export async function policyNames(namespace: string): Promise<readonly string[]> {
   const { items } = await networking.listNamespacedNetworkPolicy({ namespace });
   return items.map(({ metadata }) => metadata?.name ?? "").toSorted();
+}
+
+/** A queue of the tests' own that an AWS service may send to, as a subscriber would have. */
+export async function openInbox(
+  name: string,
+  service: "events" | "sns",
+): Promise<{ readonly url: string; readonly arn: string }> {
+  const { QueueUrl = "" } = await sqs.send(new CreateQueueCommand({ QueueName: name }));
+  const { Attributes } = await sqs.send(
+    new GetQueueAttributesCommand({ QueueUrl, AttributeNames: ["QueueArn"] }),
+  );
+  const arn = Attributes?.QueueArn ?? "";
+  const Policy = JSON.stringify({
+    Version: "2012-10-17",
+    Statement: {
+      Effect: "Allow",
+      Principal: { Service: `${service}.amazonaws.com` },
+      Action: "sqs:SendMessage",
+      Resource: arn,
+    },
+  });
+  await sqs.send(new SetQueueAttributesCommand({ QueueUrl, Attributes: { Policy } }));
+  return { url: QueueUrl, arn };
+}
+
+interface Ended {
+  readonly code: number;
+  readonly out: string;
+  readonly err: string;
+}
+
+/** `containment …` as a person runs it, against the shared stage. */
+export function containment(...args: string[]): Promise<Ended> {
+  const root = join(import.meta.dirname, "../..");
+  const env = { ...process.env, ...stage.environment };
+  return new Promise((resolve) => {
+    const command = [join(root, "cli/containment.ts"), ...args];
+    execFile(process.execPath, command, { cwd: root, env }, (error, out, err) => {
+      resolve({ code: typeof error?.code === "number" ? error.code : 0, out, err });
+    });
+  });
 }

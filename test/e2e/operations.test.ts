@@ -1,10 +1,6 @@
 /** What the people on call hear, and how they stop the stage. */
 import { SNSClient, SubscribeCommand } from "@aws-sdk/client-sns";
-import {
-  CreateQueueCommand,
-  GetQueueAttributesCommand,
-  ReceiveMessageCommand,
-} from "@aws-sdk/client-sqs";
+import { ReceiveMessageCommand } from "@aws-sdk/client-sqs";
 import { DeleteParameterCommand, PutParameterCommand, SSMClient } from "@aws-sdk/client-ssm";
 import { afterEach, beforeAll, expect, test } from "vitest";
 import { followExecution } from "../../local/follow.ts";
@@ -14,6 +10,7 @@ import {
   deployment,
   endOf,
   executions,
+  openInbox,
   openShop,
   policyNames,
   raiseAlert,
@@ -30,14 +27,10 @@ let inbox: string;
 
 /** A queue that gets what the people on call get by mail. */
 beforeAll(async () => {
-  const { QueueUrl = "" } = await sqs.send(new CreateQueueCommand({ QueueName: "on-call" }));
-  const { Attributes } = await sqs.send(
-    new GetQueueAttributesCommand({ QueueUrl, AttributeNames: ["QueueArn"] }),
-  );
-  const Endpoint = Attributes?.QueueArn;
+  const { url, arn: Endpoint } = await openInbox("on-call", "sns");
   const { topicArn: TopicArn } = deployment;
   await new SNSClient(aws).send(new SubscribeCommand({ TopicArn, Protocol: "sqs", Endpoint }));
-  inbox = QueueUrl;
+  inbox = url;
 });
 
 async function turn(Value: "released" | "engaged"): Promise<void> {

@@ -1,12 +1,10 @@
 import { randomUUID } from "node:crypto";
-import { ReceiveMessageCommand } from "@aws-sdk/client-sqs";
 import { beforeAll, describe, expect, test } from "vitest";
 import { openCaseKey } from "../../core/evidence/keys.ts";
 import { terminalShellAlert } from "../../local/falco.ts";
 import type { Shop } from "../../local/scene.ts";
-import { waitFor } from "../../local/wait.ts";
 import {
-  deployment,
+  deadLetterOf,
   endOf,
   openShop,
   policyNames,
@@ -14,7 +12,6 @@ import {
   request,
   resultOf,
   sendBody,
-  sqs,
   stateNames,
   store,
   verify,
@@ -102,20 +99,11 @@ describe("what cannot be read", () => {
       await sendBody(sent);
 
       const { status, output, arn } = await endOf(JSON.stringify(sent).slice(1, -1));
-      const letter = await waitFor({ what: `dead letter ${sent}`, limitMs: 20_000 }, async () => {
-        const { Messages = [] } = await sqs.send(
-          new ReceiveMessageCommand({
-            QueueUrl: deployment.deadLetterQueueUrl,
-            MessageAttributeNames: ["All"],
-            MaxNumberOfMessages: 10,
-            VisibilityTimeout: 0,
-          }),
-        );
-        return Messages.find(({ Body }) => Body === sent);
-      });
+      const letter = await deadLetterOf(sent);
 
       expect(status).toBe("SUCCEEDED");
       expect(output).toMatchObject({ outcome: "deadLettered" });
+      expect(letter.Body).toBe(sent);
       expect(letter.MessageAttributes?.Reason?.StringValue).toContain("not JSON");
       expect(letter.MessageAttributes?.Execution?.StringValue).toBe(arn);
     },

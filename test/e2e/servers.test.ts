@@ -16,7 +16,7 @@ test("the emulator's plugin passes its own checks against the running stage", as
 
   const { stderr } = await run(
     await emulatorPython(python, console.error),
-    ["-m", "unittest", "test_plugin.py"],
+    ["-m", "unittest", "discover"],
     { cwd, env: { ...process.env, ...stage.environment, PYTHONDONTWRITEBYTECODE: "1" } },
   );
 

@@ -9,20 +9,22 @@ Upstream
   templates only, as AWS documents for implicit body parsing;
 - ignores EventBridgeEventBusParameters, and the entries that PutEvents refuses: here those
   messages stay in the queue, come back after its visibility timeout and end in its dead-letter
-  queue;
+  queue; the events are put with the pipe's role, so that its policies judge them;
 - names failed messages by their position, which its own poller then refuses as unknown, so that
   a whole batch is sent again when one message of it fails.
 """
 
 import json
 import logging
+from functools import lru_cache
 from typing import Any
 
+from botocore.client import BaseClient
 from botocore.exceptions import ClientError
-from localemu.aws.connect import connect_to
 from localemu.services.lambda_.event_source_mapping.event_processor import (
     PartialBatchFailureError,
 )
+from localemu.services.lambda_.event_source_mapping.pipe_utils import get_internal_client
 from localemu.services.lambda_.event_source_mapping.pollers import sqs_poller
 from localemu.services.pipes import event_processor, pipe_worker, pipe_worker_factory
 from localemu.services.pipes.target import PipeTargetDispatcher
@@ -75,15 +77,20 @@ class QueuePoller(sqs_poller.SqsPoller):
         self.delete_messages(messages, done_ids)
 
 
+@lru_cache
+def bus_client(pipe_arn: str, role_arn: str, bus_arn: str) -> BaseClient:
+    """Assuming the role for each event would take longer than the event."""
+    return get_internal_client(
+        arn=bus_arn, role_arn=role_arn, service_principal="pipes", source_arn=pipe_arn
+    )
+
+
 def put_on_bus(dispatcher: PipeTargetDispatcher, details: list[Any]) -> dict | None:
     """Put one event for each record on the bus; answer the positions of those it refused.
 
     One call for each event: a single oversized event would fail the whole call.
     """
     parameters = dispatcher.target_parameters.get("EventBridgeEventBusParameters") or {}
-    events_client = connect_to(
-        aws_access_key_id=dispatcher.account_id, region_name=dispatcher.region
-    ).events
     refused_positions = []
     for position, detail in enumerate(details):
         event = {
@@ -94,7 +101,8 @@ def put_on_bus(dispatcher: PipeTargetDispatcher, details: list[Any]) -> dict | N
             "Detail": detail if isinstance(detail, str) else json.dumps(detail, default=str),
         }
         try:
-            [result] = events_client.put_events(Entries=[event])["Entries"]
+            client = bus_client(dispatcher.pipe_arn, dispatcher.role_arn, dispatcher.target_arn)
+            [result] = client.put_events(Entries=[event])["Entries"]
             refusal = result.get("ErrorMessage") if "ErrorCode" in result else None
         except ClientError as error:
             refusal = str(error)

@@ -17,10 +17,12 @@ CORRECTIONS = (
     "pipes",
     "s3",
     "events",
+    "function_logs",
     "state_machines",
     "jsonata",
     "redrive",
     "ec2",
+    "iam",
 )
 
 

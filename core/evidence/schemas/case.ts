@@ -1,0 +1,36 @@
+import * as z from "zod";
+import { Alert, CaseRef, Execution, Mode, Target, time } from "./pieces.ts";
+
+const event = z
+  .unknown()
+  .describe("The event as it arrived; the source's raw body is the text inside it");
+
+export const AlertRecord = z.strictObject({
+  alert: Alert,
+  target: Target,
+  mode: Mode,
+  reason: z.string().describe("Why it acts, or only audits"),
+  execution: Execution,
+  event,
+});
+export type AlertRecord = z.infer<typeof AlertRecord>;
+
+export const CaseRecord = z.strictObject({
+  case: CaseRef,
+  target: Target,
+  mode: Mode,
+  openedAt: time("When the execution began that opened it"),
+});
+export type CaseRecord = z.infer<typeof CaseRecord>;
+
+export const OpenMarker = z.strictObject({ case: CaseRef, execution: Execution, target: Target });
+export type OpenMarker = z.infer<typeof OpenMarker>;
+
+export const Ignored = z.strictObject({
+  outcome: z.literal("ignored").describe("Nothing was done"),
+  reason: z.string().describe("Why nothing was done"),
+  alert: Alert.nullable().describe("Null when none could be read from the event"),
+  execution: Execution,
+  event,
+});
+export type Ignored = z.infer<typeof Ignored>;

@@ -1,0 +1,23 @@
+import * as z from "zod";
+import { Missing } from "../manifest.ts";
+import { Alert, CaseRef, Execution, list, Mode, Reason, Target, time } from "./pieces.ts";
+
+export const Result = z.strictObject({
+  case: CaseRef,
+  execution: Execution,
+  alert: Alert,
+  target: Target,
+  mode: Mode,
+  reason: z.string().describe("Why the run acted, or only audited"),
+  verdict: z
+    .enum(["contained", "partial", "notEnforceable", "unverified", "audited", "ignored"])
+    .describe("How the run ended; docs/verdicts.md explains it"),
+  reasons: list(Reason).describe("Why the verdict is not `contained`"),
+  quarantinedAt: time("When the last write of the quarantine was answered").nullable(),
+  timeToContainMs: z
+    .number()
+    .nullable()
+    .describe("From the sensor's clock to `quarantinedAt`; null unless contained"),
+  missing: list(Missing).describe("Evidence that a state could not take"),
+});
+export type Result = z.infer<typeof Result>;
