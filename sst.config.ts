@@ -1,13 +1,13 @@
 import type { SSTConfig } from "sst";
 import { composeStacks } from "./stacks/app.ts";
-import { assertDeployable, settingsFor } from "./stages.ts";
+import { guard, readSettings } from "./stacks/preflight.ts";
 
 export default {
   config({ stage = "local" }) {
-    return { name: "eks-containment", region: settingsFor(stage).region };
+    return { name: "eks-containment", region: readSettings(stage).region };
   },
-  stacks(app) {
-    assertDeployable(app.stage, settingsFor(app.stage));
+  async stacks(app) {
+    await guard(app);
     composeStacks(app);
   },
 } satisfies SSTConfig;

@@ -193,8 +193,26 @@ const Quarantine = z.strictObject({
   recreateToCutFlows: z.boolean().default(false),
 });
 
+const Preservation = z.strictObject({
+  /**
+   * Cordon the nodes under the target. Default true: a new pod would write over what the attacker
+   * left in memory and on disk. What runs there goes on running; nothing is drained.
+   */
+  cordon: z.boolean().default(true),
+  /**
+   * Protect nodes, instances and pods from autoscalers, scale-in and termination. Default true:
+   * they take evidence away within minutes. Whoever releases the case undoes it by the plan.
+   */
+  protect: z.boolean().default(true),
+  /**
+   * Seconds for which a run waits for its snapshots to complete. Default 60: people on call hear of
+   * the run when it ends, and a large volume takes an hour. What is pending then is said to be.
+   */
+  followSnapshotsSeconds: z.number().int().min(0).max(1_800).default(60),
+});
+
 const Evidence = z.strictObject({
-  /** Days for which nobody can delete evidence. Default 365: most audits look back a year. */
+  /** Days for which nobody can delete evidence, snapshots included. Default 365: most audits look back a year. */
   retentionDays: z.number().int().min(1).max(36_500).default(365),
   /**
    * `governance` lets an administrator who first opens the bucket's policy shorten a retention;
@@ -240,6 +258,7 @@ export const Stage = z.strictObject({
   viewers: z.array(principalArn).default([]),
   response: Response.prefault({}),
   quarantine: Quarantine.prefault({}),
+  preservation: Preservation.prefault({}),
   evidence: Evidence.prefault({}),
   operations: Operations.prefault({}),
 });

@@ -60,6 +60,18 @@ describe("a wrong setting is refused, naming its field", () => {
   });
 });
 
+test("nodes are kept unless somebody says otherwise, and a run waits for no large snapshot", () => {
+  const stage = { region, cluster: { existing: EXISTING } };
+  const preservation = { followSnapshotsSeconds: 3_600 };
+
+  expect(parseStage("try", stage).preservation).toEqual({
+    ...{ cordon: true, protect: true, followSnapshotsSeconds: 60 },
+  });
+  expect(() => parseStage("try", { ...stage, preservation })).toThrow(
+    "→ at preservation.followSnapshotsSeconds",
+  );
+});
+
 test.each(["Prod", "a".repeat(25), "1st"])("a stage cannot be called %s", (name) => {
   expect(() => parseStage(name, { region, cluster: { existing: EXISTING } })).toThrow(
     `stage "${name}": a name is`,

@@ -2,6 +2,8 @@ import * as z from "zod";
 import { MODES, SEVERITIES } from "../core/alert/alert.ts";
 import type { ClusterIdentity } from "../core/alert/reading.ts";
 import { type ResponseSettings, SCOPES } from "../core/alert/triage.ts";
+import type { PreservationSettings } from "../core/node/preservation-plan.ts";
+import type { LockSettings } from "../core/node/volumes.ts";
 import {
   ORDERS,
   OTHER_POLICIES,
@@ -48,3 +50,20 @@ const Quarantine = z.object({
 
 export const quarantineSettings = (): QuarantineSettings =>
   Quarantine.parse(JSON.parse(required("QUARANTINE_SETTINGS")));
+
+const Preservation = z.object({
+  cordon: z.boolean(),
+  protect: z.boolean(),
+  followSnapshotsSeconds: z.number(),
+});
+
+export const preservationSettings = (): PreservationSettings & {
+  readonly followSnapshotsSeconds: number;
+} => Preservation.parse(JSON.parse(required("PRESERVATION_SETTINGS")));
+
+const Lock = z.object({
+  mode: z.enum(["governance", "compliance"]),
+  retentionDays: z.number(),
+});
+
+export const snapshotLock = (): LockSettings => Lock.parse(JSON.parse(required("SNAPSHOT_LOCK")));

@@ -3,8 +3,10 @@ import type { Identities } from "../core/credentials/preview-credentials.ts";
 import type { Announcements } from "../core/evidence/record-run.ts";
 import type { EvidenceStore } from "../core/evidence/store.ts";
 import type { Kubernetes } from "../core/kubernetes.ts";
-import type { Volumes } from "../core/node/snapshot-node-ebs.ts";
+import type { Instances } from "../core/node/instances.ts";
+import type { Volumes } from "../core/node/volumes.ts";
 import { CLIENT_SETTINGS } from "./aws/client.ts";
+import { ec2Instances } from "./aws/ec2-instances.ts";
 import { ec2Volumes } from "./aws/ec2-volumes.ts";
 import { eksClusters } from "./aws/eks-clusters.ts";
 import { eventBus } from "./aws/event-bus.ts";
@@ -37,6 +39,10 @@ export function volumes(): Volumes {
 
 export function identities(): Identities {
   return awsIdentities(CLIENT_SETTINGS);
+}
+
+export function instances(): Instances {
+  return ec2Instances(CLIENT_SETTINGS);
 }
 
 export function announcements(): Announcements {

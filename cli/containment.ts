@@ -8,8 +8,8 @@ import { triage } from "./commands/triage.ts";
 import { verify } from "./commands/verify.ts";
 
 /*
- * Exit codes: 0 done and as it should be; 1 done, and the answer is no (a run that does not verify);
- * 2 it could not be done (bad arguments, nothing deployed, no such run).
+ * Exit codes: 0 done and as it should be; 1 done, and the answer is no (a run that does not verify, a
+ * cluster that is not ready); 2 it could not be done (bad arguments, nothing deployed, no such run).
  */
 const program = new Command("containment")
   .description("Contain a compromised pod or namespace of an EKS cluster, and prove it")
@@ -59,6 +59,16 @@ program
   .option(...stageOption, "local")
   .option(...jsonOption)
   .action(plan);
+
+program
+  .command("doctor")
+  .description("check account, network, cluster and stage, say what to do, and change nothing")
+  .option(...stageOption, "local")
+  .option(...jsonOption)
+  .action(async (options) => {
+    const { doctor } = await import("./commands/doctor.ts");
+    await doctor(options);
+  });
 
 program
   .command("runs")

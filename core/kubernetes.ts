@@ -42,6 +42,9 @@ export interface Pod {
       readonly projected?: {
         readonly sources?: readonly { readonly serviceAccountToken?: ProjectedToken }[];
       };
+      /** A claim of the pod's own, named after the pod and this volume. */
+      readonly ephemeral?: unknown;
+      readonly awsElasticBlockStore?: InTreeVolume;
     }[];
     readonly automountServiceAccountToken?: boolean;
     readonly containers: readonly Container[];
@@ -105,7 +108,11 @@ export interface Namespace {
 
 export interface Node {
   readonly metadata: ObjectMeta;
-  readonly spec: { readonly providerID?: string };
+  readonly spec: {
+    readonly providerID?: string;
+    /** True on a cordoned node: the scheduler puts no further pod on it. */
+    readonly unschedulable?: boolean;
+  };
   readonly status?: { readonly conditions?: readonly unknown[]; readonly nodeInfo?: unknown };
 }
 
@@ -205,7 +212,15 @@ export interface PersistentVolumeClaim {
 
 export interface PersistentVolume {
   readonly metadata: ObjectMeta;
-  readonly spec: { readonly csi?: { readonly driver: string; readonly volumeHandle: string } };
+  readonly spec: {
+    readonly csi?: { readonly driver: string; readonly volumeHandle: string };
+    readonly awsElasticBlockStore?: InTreeVolume;
+  };
+}
+
+/** EBS as it was named before the CSI driver: `vol-…` or `aws://us-east-1a/vol-…`. */
+export interface InTreeVolume {
+  readonly volumeID: string;
 }
 
 /** One object and no other that may take its name later. */

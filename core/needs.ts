@@ -5,7 +5,8 @@ import type { KeyPattern } from "./evidence/keys.ts";
 import type { Announcements } from "./evidence/record-run.ts";
 import type { EvidenceStore } from "./evidence/store.ts";
 import type { Kubernetes, WorkloadKind } from "./kubernetes.ts";
-import type { Volumes } from "./node/snapshot-node-ebs.ts";
+import type { Instances } from "./node/instances.ts";
+import type { Volumes } from "./node/volumes.ts";
 import type { Denial } from "./policies.ts";
 
 /**
@@ -21,6 +22,7 @@ export interface Needs {
   readonly clusters?: readonly (keyof Clusters)[];
   readonly volumes?: readonly (keyof Volumes)[];
   readonly identities?: readonly (keyof Identities)[];
+  readonly instances?: readonly (keyof Instances)[];
   readonly announcements?: readonly (keyof Announcements)[];
   /** What later states need and this one finds out beforehand: its function holds their rights too. */
   readonly checks?: readonly Needs[];
@@ -40,7 +42,12 @@ export interface ClusterNeeds {
 }
 
 /** The kinds of which a plan may hold writes. */
-export type WrittenKind = "Pod" | WorkloadKind | "ApplicationNetworkPolicy" | Denial["kind"];
+export type WrittenKind =
+  | "Pod"
+  | "Node"
+  | WorkloadKind
+  | "ApplicationNetworkPolicy"
+  | Denial["kind"];
 
 /** Keys of the evidence store; `*` stands for any text. */
 export interface EvidenceNeeds {
@@ -60,6 +67,7 @@ export type ClusterFor<N extends { readonly kubernetes: ClusterNeeds }> = Pick<
       ? Extract<Read, ClusterRead>
       : never)
   | (N["kubernetes"] extends { readonly makes: unknown } ? ClusterWrite : never)
+  | (N["kubernetes"] extends { readonly patches: unknown } ? "patch" : never)
 >;
 
 /** The evidence store with the operations that were declared. */

@@ -12,10 +12,12 @@ export const STATES = [
   "SnapshotBefore",
   "ApplyPolicy",
   "CompletePolicy",
+  "PreserveNode",
   "SnapshotNodeEbs",
   "CaptureContext",
   "PreviewCredentials",
   "RecordContext",
+  "FollowSnapshots",
   "SnapshotAfter",
   "RecordRun",
 ] as const;
@@ -86,6 +88,9 @@ export const Artefact = z.object({
   size: z.number(),
   versionId: z.string(),
 });
+
+/** Something of node or disks that could not be preserved, and why. */
+export const NotPreserved = z.object({ what: z.string(), reason: z.string() });
 
 /** What a Catch writes down when a state could not take its evidence. */
 export const Missing = z.object({ state: z.string(), error: z.string(), cause: z.string() });

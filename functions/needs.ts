@@ -6,6 +6,8 @@ import { RECORD_CONTEXT_NEEDS } from "../core/context/record-context.ts";
 import { PREVIEW_CREDENTIALS_NEEDS } from "../core/credentials/preview-credentials.ts";
 import { RECORD_RUN_NEEDS } from "../core/evidence/record-run.ts";
 import type { Needs } from "../core/needs.ts";
+import { FOLLOW_SNAPSHOTS_NEEDS } from "../core/node/follow-snapshots.ts";
+import { PRESERVE_NODE_NEEDS } from "../core/node/preserve-node.ts";
 import { SNAPSHOT_NODE_EBS_NEEDS } from "../core/node/snapshot-node-ebs.ts";
 import { APPLY_POLICY_NEEDS } from "../core/quarantine/apply-policy.ts";
 import { COMPLETE_POLICY_NEEDS } from "../core/quarantine/complete-policy.ts";
@@ -22,10 +24,12 @@ export const NEEDS = {
   SnapshotBefore: SNAPSHOT_BEFORE_NEEDS,
   ApplyPolicy: APPLY_POLICY_NEEDS,
   CompletePolicy: COMPLETE_POLICY_NEEDS,
+  PreserveNode: PRESERVE_NODE_NEEDS,
   SnapshotNodeEbs: SNAPSHOT_NODE_EBS_NEEDS,
   CaptureContext: CAPTURE_CONTEXT_NEEDS,
   PreviewCredentials: PREVIEW_CREDENTIALS_NEEDS,
   RecordContext: RECORD_CONTEXT_NEEDS,
+  FollowSnapshots: FOLLOW_SNAPSHOTS_NEEDS,
   SnapshotAfter: SNAPSHOT_AFTER_NEEDS,
   RecordRun: RECORD_RUN_NEEDS,
 } as const satisfies Readonly<Record<StateName, Needs>>;

@@ -4,7 +4,7 @@ import { evidenceBucket, productVersion, stage } from "../adapters/environment.t
 import { announcements, evidenceStore, now } from "../adapters/ports.ts";
 import { recordRun } from "../core/evidence/record-run.ts";
 import { notificationOf } from "../core/report/notification.ts";
-import { Alert, Artefact, Case, Missing, Mode, Target } from "./contract.ts";
+import { Alert, Artefact, Case, Missing, Mode, NotPreserved, Target } from "./contract.ts";
 import { metrics, state } from "./state.ts";
 
 const ports = {
@@ -27,6 +27,7 @@ const Input = z.object({
   quarantinedAt: z.string().nullable(),
   artefacts: z.array(Artefact),
   missing: z.array(Missing),
+  notPreserved: z.array(NotPreserved).default([]),
 });
 
 export const handler = state("RecordRun", Input, async (input, execution) => {

@@ -1,10 +1,11 @@
 import * as z from "zod";
+import { snapshotLock } from "../adapters/environment.ts";
 import { connect, evidenceStore, now, volumes } from "../adapters/ports.ts";
 import { snapshotNodeEbs } from "../core/node/snapshot-node-ebs.ts";
 import { Case, Cluster, Mode, Target } from "./contract.ts";
 import { state } from "./state.ts";
 
-const ports = { volumes: volumes(), store: evidenceStore(), now };
+const ports = { volumes: volumes(), store: evidenceStore(), lock: snapshotLock(), now };
 
 const Input = z.object({
   case: Case,
@@ -12,6 +13,7 @@ const Input = z.object({
   mode: Mode,
   cluster: Cluster,
   applied: z.object({ uid: z.string() }),
+  attempt: z.number(),
 });
 
 export const handler = state("SnapshotNodeEbs", Input, (input) =>

@@ -81,11 +81,15 @@ function verdictLines(result: RunResult): readonly string[] {
     `\nVerdict: ${result.verdict}`,
     ...result.reasons.map(({ code, message }) => `  ${code}: ${message}`),
     ...result.missing.map(({ state, error }) => `  missing: evidence of ${state} (${error})`),
+    ...result.notPreserved.map(({ what, reason }) => `  not kept: ${what}: ${reason}`),
   ];
 }
 
 /** The state around the parallel branches, and the branch that the quarantine does not wait for. */
-const BESIDE = ["CompleteAndPreserve", "SnapshotNodeEbs"];
+const BESIDE = [
+  ...["CompleteAndPreserve", "PreserveNode", "SnapshotNodeEbs", "FollowSnapshots"],
+  ...["SnapshotsFollowed", "WaitForSnapshots", "NodePreserved"],
+];
 
 /** From the sensor's clock to the last write of the quarantine, and what took how long. */
 function timeLines(result: RunResult, visits: readonly StateVisit[]): readonly string[] {

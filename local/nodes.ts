@@ -1,13 +1,22 @@
 /** The nodes of the scene: EC2 instances, and the Kubernetes nodes that they stand for. */
 import {
+  AttachInstancesCommand,
+  AutoScalingClient,
+  CreateAutoScalingGroupCommand,
+  SetInstanceProtectionCommand,
+} from "@aws-sdk/client-auto-scaling";
+import {
   CreateSubnetCommand,
   CreateVpcCommand,
   DescribeImagesCommand,
   EC2Client,
   type Instance,
+  ModifyInstanceAttributeCommand,
   RunInstancesCommand,
 } from "@aws-sdk/client-ec2";
 import { CoreV1Api, type V1Node } from "@kubernetes/client-node";
+import { DO_NOT_DISRUPT, REASON_ANNOTATION } from "../core/node/preservation-plan.ts";
+import { CASE_LABEL } from "../core/quarantine/labels.ts";
 import type { LocalStage } from "./stage.ts";
 import { waitFor } from "./wait.ts";
 
@@ -16,6 +25,7 @@ export const availabilityZone = `${region}a`;
 const instanceType = "m6i.large";
 const readyLimitMs = 60_000;
 const nodeGroup = "shop";
+const scalingGroup = `eks-${nodeGroup}`;
 
 export interface SceneNode {
   /** The instance's private DNS name, e.g. `ip-10-0-13-27.ec2.internal`. */
@@ -36,6 +46,7 @@ export async function createNodes(
   const ec2 = new EC2Client(stage.aws);
   const nodes = (await runInstances(ec2)).map(nodeOf);
   ec2.destroy();
+  await group(nodes, new AutoScalingClient(stage.aws));
   const core = stage.kubernetes.makeApiClient(CoreV1Api);
   for (const node of nodes) await core.createNode({ body: manifestOf(node) });
   for (const { name } of nodes) {
@@ -44,6 +55,42 @@ export async function createNodes(
     );
   }
   return nodes;
+}
+
+/**
+ * Gives back the nodes that containments have kept, all at once and whosever they are, as nobody
+ * releases the cases of tests and demonstrations.
+ */
+export async function releaseNodes(stage: Pick<LocalStage, "aws" | "kubernetes">): Promise<void> {
+  const core = stage.kubernetes.makeApiClient(CoreV1Api);
+  const ec2 = new EC2Client(stage.aws);
+  const { items } = await core.listNode();
+  const kept = items.filter(({ metadata }) => metadata?.annotations?.[DO_NOT_DISRUPT]);
+  for (const node of kept) {
+    const marks = [CASE_LABEL, REASON_ANNOTATION, DO_NOT_DISRUPT].filter(
+      (mark) => mark in (node.metadata?.annotations ?? {}),
+    );
+    const body = [
+      { op: "add", path: "/spec/unschedulable", value: false },
+      ...marks.map((mark) => ({
+        ...{ op: "remove", path: `/metadata/annotations/${mark.replaceAll("/", "~1")}` },
+      })),
+    ];
+    await core.patchNode({ name: node.metadata?.name ?? "", body });
+    const DisableApiTermination = { Value: false };
+    const InstanceId = instanceIdOf(node);
+    await ec2.send(new ModifyInstanceAttributeCommand({ InstanceId, DisableApiTermination }));
+  }
+  ec2.destroy();
+  const autoScaling = new AutoScalingClient(stage.aws);
+  await autoScaling.send(
+    new SetInstanceProtectionCommand({
+      AutoScalingGroupName: scalingGroup,
+      InstanceIds: items.map(instanceIdOf),
+      ProtectedFromScaleIn: false,
+    }),
+  );
+  autoScaling.destroy();
 }
 
 /** The instance of a node, from its provider id. */
@@ -89,6 +136,24 @@ async function runInstances(ec2: EC2Client): Promise<Instance[]> {
     }),
   );
   return instances ?? [];
+}
+
+/** The Auto Scaling group that EKS makes for a managed node group. */
+async function group(nodes: readonly SceneNode[], autoScaling: AutoScalingClient): Promise<void> {
+  const AutoScalingGroupName = scalingGroup;
+  const InstanceIds = nodes.map(({ instanceId }) => instanceId);
+  await autoScaling.send(
+    new CreateAutoScalingGroupCommand({
+      AutoScalingGroupName,
+      InstanceId: InstanceIds[0],
+      MinSize: 0,
+      MaxSize: nodes.length,
+      DesiredCapacity: 0, // those that run already are attached instead
+      AvailabilityZones: [availabilityZone],
+    }),
+  );
+  await autoScaling.send(new AttachInstancesCommand({ AutoScalingGroupName, InstanceIds }));
+  autoScaling.destroy();
 }
 
 function nodeOf(instance: Instance): SceneNode {

@@ -11,7 +11,7 @@ import {
 } from "@aws-sdk/client-ec2";
 import { AppsV1Api, CoreV1Api, type V1Pod } from "@kubernetes/client-node";
 import { applyManifests } from "./manifests.ts";
-import { availabilityZone, instanceIdOf } from "./nodes.ts";
+import { availabilityZone, instanceIdOf, releaseNodes } from "./nodes.ts";
 import { databaseClaim, persistentVolumeName, shopManifests, volumeSizeGiB } from "./shop.ts";
 import type { LocalStage } from "./stage.ts";
 import { waitFor } from "./wait.ts";
@@ -58,7 +58,10 @@ export interface Shop {
   };
 }
 
-/** Creates a shop and returns when every pod runs. Needs the nodes of `createNodes()`. */
+/**
+ * Creates a shop and returns when every pod runs. Needs the nodes of `createNodes()`, and takes back
+ * those that a containment in another shop has kept.
+ */
 export async function createShop(stage: Stage, namespace = "payments"): Promise<Shop> {
   const ec2 = new EC2Client(stage.aws);
   const { VolumeId: volumeId } = await ec2.send(
@@ -69,6 +72,7 @@ export async function createShop(stage: Stage, namespace = "payments"): Promise<
     }),
   );
   if (!volumeId) throw new Error("CreateVolume answered without a volume id");
+  await releaseNodes(stage);
   const manifests = shopManifests(namespace, { volumeId, availabilityZone });
   await applyManifests(stage.kubernetes, manifests);
   const shop = await running(stage, namespace);

@@ -30,9 +30,15 @@ export const INTERFACE_ENDPOINTS: readonly InterfaceEndpoint[] = [
     service: "ec2",
     callers: ["functions", "nodes"],
     // What each caller may do is its role's policy: network interfaces for the CNI, volumes for the
-    // EBS driver, snapshots for SnapshotNodeEbs.
+    // EBS driver, snapshots for SnapshotNodeEbs, termination protection for PreserveNode.
     actions: ["ec2:*"],
     why: "snapshots; addresses of pods; volumes of pods",
+  },
+  {
+    service: "autoscaling",
+    callers: ["functions"],
+    actions: ["autoscaling:DescribeAutoScalingInstances", "autoscaling:SetInstanceProtection"],
+    why: "PreserveNode keeps a node's instance from being scaled in",
   },
   {
     service: "events",

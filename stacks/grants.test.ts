@@ -21,11 +21,14 @@ const withAction = (pattern: RegExp) =>
   all.filter(({ actions }) => actions.some((action) => pattern.test(action)));
 
 describe("what the functions may do on AWS", () => {
-  test("is named action by action, and is on everything only where EC2 knows no resource", () => {
+  test("is named action by action, and is on everything only where no resource is known", () => {
     for (const { state, actions, resources } of all) {
       expect(actions.join(), state).not.toContain("*");
-      if (resources.includes("*")) expect(actions.join(), state).toMatch(/^ec2:Describe/);
-      else for (const resource of resources) expect(resource, state).toMatch(/^arn:aws:/);
+      if (resources.includes("*")) {
+        expect(actions.join(), state).toMatch(/^(ec2|autoscaling):Describe/);
+        continue;
+      }
+      for (const resource of resources) expect(resource, state).toMatch(/^arn:aws:/);
     }
   });
 
@@ -56,11 +59,33 @@ describe("what the functions may do on AWS", () => {
       "OpenCase",
       "ApplyPolicy",
       "CompletePolicy",
+      "PreserveNode",
       "CaptureContext",
       "PreviewCredentials",
       "SnapshotAfter",
       "RecordRun",
     ]);
+  });
+
+  test("locks only the snapshots of containments, and unlocks none", () => {
+    expect(withAction(/LockSnapshot$/)).toEqual([
+      expect.objectContaining({
+        state: "SnapshotNodeEbs",
+        actions: ["ec2:LockSnapshot"],
+        conditions: { StringEquals: { "aws:ResourceTag/Reason": "Automated_Containment" } },
+      }),
+    ]);
+  });
+
+  test("turns termination protection on, never off, and no other attribute of an instance", () => {
+    const [modify, ...more] = withAction(/ModifyInstanceAttribute/);
+
+    expect(more).toEqual([]);
+    expect(modify).toMatchObject({
+      state: "PreserveNode",
+      resources: ["arn:aws:ec2:eu-central-1:111122223333:instance/*"],
+      conditions: { StringEqualsIgnoreCase: { "ec2:Attribute/DisableApiTermination": "true" } },
+    });
   });
 
   test("tags only what it is just creating", () => {

@@ -1,4 +1,5 @@
 import { PolicyStatement } from "aws-cdk-lib/aws-iam";
+import { instanceStatements } from "../adapters/aws/ec2-instances.ts";
 import { volumeStatements } from "../adapters/aws/ec2-volumes.ts";
 import { clusterStatements } from "../adapters/aws/eks-clusters.ts";
 import { announcementStatements } from "../adapters/aws/event-bus.ts";
@@ -39,14 +40,21 @@ export function grantsOf(state: StateName, resources: Resources): readonly Polic
 }
 
 export function statementsOf(state: StateName, resources: Resources): readonly Statement[] {
-  const needs: Needs = NEEDS[state];
-  const { evidence = {}, clusters = [], volumes = [], identities = [], announcements = [] } = needs;
+  const {
+    evidence = {},
+    clusters = [],
+    volumes = [],
+    instances = [],
+    identities = [],
+    announcements = [],
+  }: Needs = NEEDS[state];
   const s3Service = `s3.${resources.region}.${resources.urlSuffix}`;
   return [
     ...evidenceStatements(evidence, { ...resources, s3Service }),
     ...clusterStatements(clusters, resources),
     ...volumeStatements(volumes, resources),
     ...identityStatements(identities, resources),
+    ...instanceStatements(instances, resources),
     ...announcementStatements(announcements, resources),
   ];
 }

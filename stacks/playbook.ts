@@ -21,6 +21,7 @@ import { operations } from "./operations.ts";
 
 /** Seconds that a function may run: at least five less than its state waits, for a cold start. */
 const TIMEOUT_SECONDS: Partial<Record<StateName, number>> = {
+  PreserveNode: 140,
   SnapshotNodeEbs: 140,
   CaptureContext: 60,
   PreviewCredentials: 50,
@@ -113,6 +114,11 @@ export function playbook({ stack, app }: StackContext) {
         STAGE: app.stage,
         RESPONSE_SETTINGS: JSON.stringify(settings.response),
         QUARANTINE_SETTINGS: JSON.stringify(settings.quarantine),
+        PRESERVATION_SETTINGS: JSON.stringify(settings.preservation),
+        SNAPSHOT_LOCK: JSON.stringify({
+          mode: settings.evidence.lock,
+          retentionDays: settings.evidence.retentionDays,
+        }),
         POWERTOOLS_METRICS_NAMESPACE: metricsNamespace(app),
       },
       vpc,

@@ -13,6 +13,8 @@ import { captureContext } from "../core/context/capture-context.ts";
 import { recordContext } from "../core/context/record-context.ts";
 import { previewCredentials } from "../core/credentials/preview-credentials.ts";
 import { recordRun } from "../core/evidence/record-run.ts";
+import { followSnapshots } from "../core/node/follow-snapshots.ts";
+import { preserveNode } from "../core/node/preserve-node.ts";
 import { snapshotNodeEbs } from "../core/node/snapshot-node-ebs.ts";
 import { applyPolicy, makePlan, PLAN_NEEDS } from "../core/quarantine/apply-policy.ts";
 import { completePolicy, type Progress } from "../core/quarantine/complete-policy.ts";
@@ -30,6 +32,7 @@ import { NEEDS } from "../functions/needs.ts";
 import type { MemoryCluster } from "./memory/cluster.ts";
 import { type MemoryStore, memoryStore } from "./memory/evidence-store.ts";
 import { memoryIdentities } from "./memory/identities.ts";
+import { AN_INSTANCE, memoryInstances } from "./memory/instances.ts";
 import { aCluster, OWNERS, type Owner } from "./memory/owned-pod.ts";
 import { unpublished } from "./memory/published.ts";
 import { CILIUM, SETTINGS, VPC } from "./memory/quarantine-input.ts";
@@ -90,10 +93,12 @@ const used = {
   SnapshotBefore: usage(NEEDS.SnapshotBefore),
   ApplyPolicy: usage(NEEDS.ApplyPolicy),
   CompletePolicy: usage(NEEDS.CompletePolicy),
+  PreserveNode: usage(NEEDS.PreserveNode),
   SnapshotNodeEbs: usage(NEEDS.SnapshotNodeEbs),
   CaptureContext: usage(NEEDS.CaptureContext),
   PreviewCredentials: usage(NEEDS.PreviewCredentials),
   RecordContext: usage(NEEDS.RecordContext),
+  FollowSnapshots: usage(NEEDS.FollowSnapshots),
   SnapshotAfter: usage(NEEDS.SnapshotAfter),
   RecordRun: usage(NEEDS.RecordRun),
   plan: usage(PLAN_NEEDS),
@@ -194,12 +199,24 @@ beforeAll(async () => {
   await check();
 });
 
-/** Volumes of the node and, as `vol-data`, one of a claim that is attached nowhere. */
+/** The node; its volumes and, as `vol-data`, one of a claim that is attached nowhere. */
 async function preserve(target: Target): Promise<void> {
-  const ec2 = memoryVolumes({ "i-0123456789abcdef0": ["vol-root"] });
+  const instance = "i-0123456789abcdef0";
+  const input = { case: CASE, target, uid: "uid-1", mode: "containment", attempt: 0 } as const;
+  const settings = { cordon: true, protect: true };
+  const instances = recorded(
+    memoryInstances({ [instance]: { ...AN_INSTANCE } }),
+    used.PreserveNode.other,
+  );
+  await preserveNode(input, { ...portsFor("PreserveNode"), instances, settings });
+
+  const ec2 = memoryVolumes({ [instance]: ["vol-root"] });
   const volumes = recorded(ec2, used.SnapshotNodeEbs.other);
-  const input = { case: CASE, target, uid: "uid-1", mode: "containment" } as const;
-  await snapshotNodeEbs(input, { ...portsFor("SnapshotNodeEbs"), volumes });
+  const lock = { mode: "governance", retentionDays: 1 } as const;
+  await snapshotNodeEbs(input, { ...portsFor("SnapshotNodeEbs"), volumes, lock });
+  const followed = recorded(ec2, used.FollowSnapshots.other);
+  const { store } = portsFor("FollowSnapshots");
+  await followSnapshots({ case: CASE, since: null }, { volumes: followed, store, bound: 0, now });
 }
 
 /** Context and credentials of the target's pods. */
@@ -232,6 +249,7 @@ async function open(target: Target): Promise<void> {
         ...{ ...run, mode, verdict: "ignored", reasons: [], quarantinedAt: null },
         ...{ case: { ...opened.case, runId: `${opened.case.runId}-${mode}` }, artefacts: [] },
         missing: [],
+        notPreserved: [],
       },
       {
         ...portsFor("RecordRun", undefined, store),

@@ -111,7 +111,7 @@ describe("the manifest", () => {
     ).toEqual([]);
   });
 
-  test("lets only two states change anything, and one of these delete", () => {
+  test("lets only three states change anything, one of these nodes, and another one delete", () => {
     const who = (pattern: RegExp) =>
       roles
         .filter((role) => rightsIn(role).some(({ verb }) => pattern.test(verb)))
@@ -120,6 +120,13 @@ describe("the manifest", () => {
     expect(who(/create|patch|update/)).toEqual([
       "containment-apply-policy",
       "containment-complete-policy",
+      "containment-preserve-node",
+    ]);
+    const changingNodes = roles.filter((role) =>
+      rightsIn(role).some(({ verb, resource }) => verb !== "get" && resource === "nodes"),
+    );
+    expect(changingNodes.map(({ metadata }) => metadata.name)).toEqual([
+      "containment-preserve-node",
     ]);
     expect(who(/delete/)).toEqual(["containment-complete-policy"]);
   });

@@ -147,9 +147,8 @@ test("only evidence may be missing: what contains, and what seals, is never caug
 
   expect(ofContext).toContain("CaptureContext");
   expect(caught.filter((name) => !ofAws.includes(name)).toSorted()).toEqual([
-    "SnapshotAfter",
-    "SnapshotBefore",
-    "SnapshotNodeEbs",
+    ...["FollowSnapshots", "PreserveNode"],
+    ...["SnapshotAfter", "SnapshotBefore", "SnapshotNodeEbs"],
   ]);
   expect(states.filter(([, { Type }]) => Type === "Fail")).toEqual([]);
 });

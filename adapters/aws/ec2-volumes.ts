@@ -1,9 +1,12 @@
 import {
   CreateSnapshotCommand,
   CreateSnapshotsCommand,
+  DescribeLockedSnapshotsCommand,
   EC2Client,
   type EC2ClientConfig,
   type Instance,
+  type LockedSnapshotsInfo,
+  LockSnapshotCommand,
   paginateDescribeInstances,
   paginateDescribeSnapshots,
   type TagSpecification,
@@ -11,10 +14,13 @@ import {
 import { PermanentError, TransientError } from "../../core/errors.ts";
 import {
   CASE_TAG,
+  REASON,
+  REASON_TAG,
   type Snapshot,
+  type SnapshotLock,
   type Tags,
   type Volumes,
-} from "../../core/node/snapshot-node-ebs.ts";
+} from "../../core/node/volumes.ts";
 import { translate } from "./errors.ts";
 import type { Statement } from "./statement.ts";
 
@@ -57,7 +63,7 @@ export function ec2Volumes(config: EC2ClientConfig): Volumes {
         );
         return Snapshots.map(toSnapshot);
       } catch (error) {
-        throw refusal(translate(error, `snapshot the volumes of instance ${instanceId}`));
+        throw refusal(error, `snapshot the volumes of instance ${instanceId}`);
       }
     },
 
@@ -72,7 +78,40 @@ export function ec2Volumes(config: EC2ClientConfig): Volumes {
         );
         return toSnapshot(snapshot);
       } catch (error) {
-        throw refusal(translate(error, `snapshot volume ${volumeId}`));
+        throw refusal(error, `snapshot volume ${volumeId}`);
+      }
+    },
+
+    async locksOf(snapshotIds) {
+      const locks: SnapshotLock[] = [];
+      let NextToken: string | undefined;
+      try {
+        do {
+          const SnapshotIds = [...snapshotIds];
+          const page = await ec2.send(
+            new DescribeLockedSnapshotsCommand({ SnapshotIds, NextToken }),
+          );
+          locks.push(...(page.Snapshots ?? []).map(toLock));
+          NextToken = page.NextToken;
+        } while (NextToken);
+        return locks;
+      } catch (error) {
+        throw refusal(error, `describe the locks of ${snapshotIds.join(", ")}`);
+      }
+    },
+
+    async lock(snapshotId, { mode, retentionDays }) {
+      try {
+        await ec2.send(
+          // Without a cooling-off period: governance knows none, and compliance was asked for.
+          new LockSnapshotCommand({
+            SnapshotId: snapshotId,
+            LockMode: mode,
+            LockDuration: retentionDays,
+          }),
+        );
+      } catch (error) {
+        throw refusal(error, `lock snapshot ${snapshotId}`);
       }
     },
   };
@@ -112,15 +151,30 @@ export function volumeStatements(
       { actions: ["ec2:CreateSnapshot"], resources: [volumes, snapshots] },
       tags("CreateSnapshot"),
     ],
+    locksOf: [{ actions: ["ec2:DescribeLockedSnapshots"], resources: ["*"] }],
+    lock: [
+      {
+        actions: ["ec2:LockSnapshot"],
+        resources: [snapshots],
+        conditions: { StringEquals: { [`aws:ResourceTag/${REASON_TAG}`]: REASON } },
+      },
+    ],
   };
   return operations.flatMap((operation) => statements[operation]);
 }
 
-/** What is neither throttled nor denied nor unavailable, EC2 will not do however often it is asked. */
-function refusal(error: unknown): unknown {
-  if (error instanceof TransientError || error instanceof PermanentError) return error;
+/**
+ * What is neither throttled nor denied nor unavailable, EC2 will not do however often it is asked;
+ * nor what the account's own quota of snapshots forbids, though it is called a limit too.
+ */
+function refusal(error: unknown, what: string): unknown {
+  const full = error instanceof Error && error.name === "SnapshotLimitExceeded";
+  const translated = full ? error : translate(error, what);
+  if (translated instanceof TransientError || translated instanceof PermanentError) {
+    return translated;
+  }
   const message = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
-  return new PermanentError("SnapshotRefused", message, { cause: error });
+  return new PermanentError("SnapshotRefused", `${what}: ${message}`, { cause: error });
 }
 
 async function collect<Page, Item>(
@@ -141,18 +195,30 @@ function volumesOf(instance: Instance): readonly string[] {
   return (instance.BlockDeviceMappings ?? []).flatMap(({ Ebs }) => Ebs?.VolumeId ?? []);
 }
 
-/** CreateSnapshot and DescribeSnapshots say `State`; SDK shapes agree on the three fields we keep. */
+/** CreateSnapshot and DescribeSnapshots say `State`; SDK shapes agree on the fields we keep. */
 function toSnapshot(snapshot: {
   SnapshotId?: string | undefined;
   VolumeId?: string | undefined;
   State?: string | undefined;
+  Encrypted?: boolean | undefined;
+  KmsKeyId?: string | undefined;
 }): Snapshot {
   const {
     SnapshotId: snapshotId = "",
     VolumeId: volumeId = "",
     State: state = "pending",
   } = snapshot;
-  return { snapshotId, volumeId, state };
+  // CreateSnapshots says that it is encrypted, not by which key.
+  const kmsKeyId = snapshot.KmsKeyId ?? (snapshot.Encrypted ? "unknown" : null);
+  return { snapshotId, volumeId, state, kmsKeyId };
+}
+
+function toLock({ SnapshotId, LockState, LockExpiresOn }: LockedSnapshotsInfo): SnapshotLock {
+  return {
+    snapshotId: SnapshotId ?? "",
+    state: LockState ?? "",
+    expiresAt: LockExpiresOn?.toISOString() ?? null,
+  };
 }
 
 function describe(tags: Tags): string {

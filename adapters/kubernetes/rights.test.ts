@@ -123,6 +123,7 @@ test.each(Object.entries(READS))("the read %s costs what is declared", async (re
 
 const API_VERSIONS: Readonly<Record<WrittenKind, string>> = {
   Pod: "v1",
+  Node: "v1",
   Deployment: "apps/v1",
   ReplicaSet: "apps/v1",
   StatefulSet: "apps/v1",

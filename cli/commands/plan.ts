@@ -1,14 +1,11 @@
-import { EKSClient } from "@aws-sdk/client-eks";
-import { eksClusters } from "../../adapters/aws/eks-clusters.ts";
 import { kubernetesApi } from "../../adapters/kubernetes/api.ts";
-import { tokenSource } from "../../adapters/kubernetes/token.ts";
-import { httpsTransport } from "../../adapters/kubernetes/transport.ts";
 import { SEVERITIES } from "../../core/alert/alert.ts";
 import { networkFacts, observeNetwork } from "../../core/cluster/network.ts";
 import type { ClusterFor } from "../../core/needs.ts";
 import { makePlan, type PLAN_NEEDS } from "../../core/quarantine/apply-policy.ts";
 import { planLines } from "../../core/quarantine/describe-plan.ts";
 import { settingsFor } from "../../stages.ts";
+import { enter } from "../cluster.ts";
 import { reach } from "../stage.ts";
 import { targetOf } from "../target.ts";
 
@@ -29,13 +26,8 @@ export async function plan(target: string, options: Options): Promise<void> {
   if (!severity) throw new Error(`--severity is one of ${SEVERITIES.join(", ")}`);
   const settings = settingsFor(options.stage);
   const aws = await reach(options.stage);
-  const cluster = await eksClusters(aws).describe(settings.cluster.name);
-  const token = tokenSource(cluster.name, {
-    region: settings.region,
-    credentials: () => new EKSClient(aws).config.credentials(),
-    now: () => new Date(),
-  });
-  const kubernetes: ClusterFor<typeof PLAN_NEEDS> = kubernetesApi(httpsTransport(cluster, token));
+  const { cluster, transport } = await enter(settings.cluster.name, aws);
+  const kubernetes: ClusterFor<typeof PLAN_NEEDS> = kubernetesApi(transport);
   const network = networkFacts(await observeNetwork(kubernetes, cluster.ipFamily));
   const common = { cluster: cluster.name, namespace, uid: options.uid ?? null };
   const made = await makePlan(

@@ -81,6 +81,7 @@ function readRights(): Readonly<Record<ClusterRead, readonly Permission[]>> {
 
 const RESOURCE_OF: Readonly<Record<WrittenKind, string>> = {
   Pod: "pods",
+  Node: "nodes",
   Deployment: "deployments.apps",
   ReplicaSet: "replicasets.apps",
   StatefulSet: "statefulsets.apps",

@@ -22,10 +22,12 @@ export const STATE_ORDER: Readonly<Record<string, number>> = {
   SnapshotBefore: 3,
   ApplyPolicy: 4,
   CompletePolicy: 5,
+  PreserveNode: 5,
   SnapshotNodeEbs: 5,
   CaptureContext: 5,
   PreviewCredentials: 5,
   RecordContext: 5,
+  FollowSnapshots: 5,
   SnapshotAfter: 6,
   RecordRun: 7,
 };

@@ -48,6 +48,7 @@ async function prepare(verdict: RunVerdict = "contained") {
     quarantinedAt: "2026-11-22T17:55:02.500Z",
     artefacts,
     missing: [],
+    notPreserved: [],
   };
   const act = () =>
     recordRun(input, {

@@ -2,6 +2,7 @@ import type { Alert, Mode } from "../alert/alert.ts";
 import { type CaseRef, type Execution, freeTarget } from "../case/case.ts";
 import { PermanentError } from "../errors.ts";
 import type { Needs, StoreFor } from "../needs.ts";
+import type { NotPreserved } from "../node/not-preserved.ts";
 import type { Target } from "../target/target.ts";
 import { clockWarnings } from "./clock.ts";
 import {
@@ -53,6 +54,8 @@ export interface RunResult {
    * is ahead of ours. */
   readonly timeToContainMs: number | null;
   readonly missing: readonly MissingEvidence[];
+  /** What of node and disks could not be preserved; all of it is in the artefacts of these states. */
+  readonly notPreserved: readonly NotPreserved[];
 }
 
 /** The event that tells the rest of the company. Errors: `AwsUnavailable`, `AwsThrottled`. */

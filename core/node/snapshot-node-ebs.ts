@@ -1,240 +1,199 @@
-import type { Mode } from "../alert/alert.ts";
-import type { CaseRef } from "../case/case.ts";
-import { PermanentError } from "../errors.ts";
+import { PermanentError, TransientError } from "../errors.ts";
 import { artefactKey } from "../evidence/keys.ts";
-import type { NodeArtefact, VolumesArtefact } from "../evidence/schemas/seen.ts";
+import type { NodeArtefact, VolumesArtefact } from "../evidence/schemas/preservation.ts";
 import type { Artefact } from "../evidence/store.ts";
-import type { Pod } from "../kubernetes.ts";
 import type { ClusterFor, Needs, StoreFor } from "../needs.ts";
-import { describeTarget, type Target } from "../target/target.ts";
-import { machineOf } from "./provider-id.ts";
-
-export interface Snapshot {
-  readonly snapshotId: string;
-  readonly volumeId: string;
-  readonly state: string;
-}
-
-export type Tags = Readonly<Record<string, string>>;
-
-/**
- * EC2 as far as snapshots need it. Errors: `AwsUnavailable`, `AwsThrottled` (also EC2's own limit on
- * snapshots of one volume: wait 15 s), `AwsDenied`, and `SnapshotRefused` for what EC2 will never
- * snapshot.
- */
-export interface Volumes {
-  /** EBS volumes of each instance that exists, in the order of its device mappings. */
-  attachedTo(instanceIds: readonly string[]): Promise<ReadonlyMap<string, readonly string[]>>;
-  /** Snapshots that carry the case's tag. */
-  snapshotsOf(caseId: string): Promise<readonly Snapshot[]>;
-  /** One crash-consistent set over all volumes of the instance. */
-  snapshotInstance(instanceId: string, tags: Tags): Promise<readonly Snapshot[]>;
-  snapshotVolume(volumeId: string, tags: Tags): Promise<Snapshot>;
-}
+import { describeTarget } from "../target/target.ts";
+import {
+  allVolumes,
+  type ClaimRecord,
+  LOCATE_READS,
+  locateClaims,
+  locateNodes,
+  type NodeRecord,
+} from "./locate-volumes.ts";
+import { handedOn, messageOf, type NotPreserved } from "./not-preserved.ts";
+import { byNode, targetPods, type UnderTarget } from "./target-pods.ts";
+import {
+  CASE_TAG,
+  type LockSettings,
+  REASON,
+  REASON_TAG,
+  type Snapshot,
+  type SnapshotLock,
+  type Tags,
+  type Volumes,
+} from "./volumes.ts";
 
 export const SNAPSHOT_NODE_EBS_NEEDS = {
-  kubernetes: { reads: ["pod", "podPages", "node", "persistentVolumeClaim", "persistentVolume"] },
+  kubernetes: { reads: ["pod", "podPages", ...LOCATE_READS] },
   evidence: { writes: ["runs/*/node.json", "runs/*/volumes.json"] },
-  volumes: ["attachedTo", "snapshotsOf", "snapshotInstance", "snapshotVolume"],
+  volumes: ["attachedTo", "snapshotsOf", "snapshotInstance", "snapshotVolume", "locksOf", "lock"],
 } as const satisfies Needs;
 
-type Cluster = ClusterFor<typeof SNAPSHOT_NODE_EBS_NEEDS>;
+/** Attempts after which a volume that EC2 still throttles is left out, so that the rest is recorded. */
+const PATIENCE = 5;
 
-/** Something that could not be preserved, and why. */
-export interface NotPreserved {
-  readonly what: string;
-  readonly reason: string;
-}
-
-interface NodeRecord {
-  readonly node: string;
-  readonly instanceId: string | null;
-  readonly pods: readonly string[];
-  readonly volumeIds: readonly string[];
-}
-
-interface Claim {
-  readonly pod: string;
-  readonly claim: string;
-  readonly volumeId: string;
-}
-
-/** The tags by which an investigator finds a snapshot, and by which it is never made twice. */
-export const CASE_TAG = "CaseID";
+type Ec2 = Pick<Volumes, (typeof SNAPSHOT_NODE_EBS_NEEDS)["volumes"][number]>;
 
 /**
  * Preserves the disks under the target: pod to node to instance to volumes, and pod to claim to
- * volume, each in a snapshot tagged with the case. Neither call of EC2 takes a client token, so what
- * this case already has is looked up first and only the rest is made. In audit mode nothing is made
- * and the volumes are listed.
+ * volume, each in a snapshot tagged with the case and locked. Neither call of EC2 takes a client
+ * token, so what this case already has is looked up first and only the rest is made. EC2's limits
+ * are waited out by the workflow, which asks again. In audit mode nothing is made and the volumes
+ * are listed.
  */
 export async function snapshotNodeEbs(
-  input: {
-    readonly case: CaseRef;
-    readonly target: Target;
-    /** UID of the proven target. */
-    readonly uid: string;
-    readonly mode: Mode;
-  },
+  input: UnderTarget,
   ports: {
-    readonly kubernetes: Cluster;
-    readonly volumes: Volumes;
+    readonly kubernetes: ClusterFor<typeof SNAPSHOT_NODE_EBS_NEEDS>;
+    readonly volumes: Ec2;
     readonly store: StoreFor<typeof SNAPSHOT_NODE_EBS_NEEDS>;
+    readonly lock: LockSettings;
     readonly now: () => Date;
   },
-): Promise<{ readonly snapshots: number; readonly artefacts: readonly Artefact[] }> {
+): Promise<{
+  readonly snapshots: number;
+  readonly notPreserved: readonly NotPreserved[];
+  readonly artefacts: readonly Artefact[];
+}> {
   const { kubernetes, volumes, store, now } = ports;
   const { target, mode } = input;
   const pods = await targetPods(target, input.uid, kubernetes);
-  const nodes = await locate(pods, kubernetes, volumes);
-  const claims = await claimsOf(pods, kubernetes);
-  const notPreserved = [...nodes.notPreserved, ...claims.notPreserved];
+  const located = await locateNodes(byNode(pods), kubernetes, volumes);
+  const claimed = await locateClaims(pods, kubernetes);
+  const notPreserved = [...located.notPreserved, ...claimed.notPreserved];
   if (pods.length === 0) {
     notPreserved.push({ what: describeTarget(target), reason: "no pod of it is there any more" });
   }
-  const nodeArtefact = await store.putOnce<NodeArtefact>(
-    artefactKey(input.case.runId, "node.json"),
-    {
-      capturedAt: now().toISOString(),
-      nodes: nodes.found,
-      claims: claims.found,
-    },
-  );
+  const node = await store.putOnce<NodeArtefact>(artefactKey(input.case.runId, "node.json"), {
+    capturedAt: now().toISOString(),
+    nodes: located.found,
+    claims: claimed.found,
+  });
+  // What was found first: a volume that was detached between two attempts is not forgotten.
+  const { nodes, claims } = node.document;
+  const attempts = new Attempts(notPreserved, input.attempt < PATIENCE);
   const snapshots =
-    mode === "audit"
-      ? []
-      : await ensureSnapshots(input, nodes.found, claims.found, volumes, notPreserved);
-  const volumesArtefact = await store.putOnce<VolumesArtefact>(
+    mode === "audit" ? [] : await ensureSnapshots(input, nodes, claims, volumes, attempts);
+  const locks = await ensureLocks(snapshots, ports.lock, volumes, attempts);
+  attempts.throwWhatMayHeal();
+  const stored = await store.putOnce<VolumesArtefact>(
     artefactKey(input.case.runId, "volumes.json"),
     {
       capturedAt: now().toISOString(),
       mode,
-      volumeIds: allVolumes(nodes.found, claims.found),
+      volumeIds: allVolumes(nodes, claims),
       snapshots,
+      locks,
       notPreserved,
     },
   );
   return {
-    snapshots: snapshots.length,
-    artefacts: [nodeArtefact.artefact, volumesArtefact.artefact],
+    snapshots: stored.document.snapshots.length,
+    notPreserved: handedOn(stored.document.notPreserved, "volumes.json"),
+    artefacts: [node.artefact, stored.artefact],
   };
 }
 
-async function targetPods(
-  target: Target,
-  uid: string,
-  kubernetes: Cluster,
-): Promise<readonly Pod[]> {
-  if (target.kind === "namespace") {
-    const pods: Pod[] = [];
-    for await (const page of kubernetes.podPages(target.namespace)) pods.push(...page.map(slim));
-    return pods;
+/** Tries each call, so that one that fails costs none of the others. */
+class Attempts {
+  readonly #notPreserved: NotPreserved[];
+  readonly #patient: boolean;
+  #mayHeal: TransientError | null = null;
+
+  constructor(notPreserved: NotPreserved[], patient: boolean) {
+    this.#notPreserved = notPreserved;
+    this.#patient = patient;
   }
-  const pod = await kubernetes.pod(target.namespace, target.name);
-  return pod?.metadata.uid === uid ? [pod] : [];
-}
 
-/** What leads to a pod's volumes, and nothing else: a namespace may have thousands of pods. */
-function slim({ metadata, spec }: Pod): Pod {
-  const { name, namespace = "" } = metadata;
-  const { nodeName, volumes } = spec;
-  return {
-    metadata: { name, namespace },
-    spec: { containers: [], ...(nodeName && { nodeName }), ...(volumes && { volumes }) },
-  };
-}
-
-async function locate(
-  pods: readonly Pod[],
-  kubernetes: Cluster,
-  volumes: Volumes,
-): Promise<{ found: NodeRecord[]; notPreserved: NotPreserved[] }> {
-  const podsOnNode = Map.groupBy(pods, (pod) => pod.spec.nodeName ?? "");
-  const notPreserved: NotPreserved[] = [];
-  const located: Omit<NodeRecord, "volumeIds">[] = [];
-  for (const [name, onNode] of podsOnNode) {
-    const names = onNode.map((pod) => pod.metadata.name);
-    if (name === "") {
-      notPreserved.push({ what: names.join(", "), reason: "not scheduled to a node" });
-      continue;
-    }
-    const machine = machineOf((await kubernetes.node(name))?.spec.providerID);
-    if (machine.kind === "none") notPreserved.push({ what: name, reason: machine.reason });
-    const instanceId = machine.kind === "instance" ? machine.instanceId : null;
-    located.push({ node: name, instanceId, pods: names });
-  }
-  const instanceIds = located.flatMap(({ instanceId }) => instanceId ?? []);
-  const attached = await volumes.attachedTo(instanceIds);
-  const found = located.map((node) => {
-    const volumeIds = node.instanceId === null ? [] : attached.get(node.instanceId);
-    if (!volumeIds) notPreserved.push({ what: node.node, reason: "EC2 knows no such instance" });
-    return { ...node, volumeIds: volumeIds ?? [] };
-  });
-  return { found, notPreserved };
-}
-
-async function claimsOf(
-  pods: readonly Pod[],
-  kubernetes: Cluster,
-): Promise<{ found: Claim[]; notPreserved: NotPreserved[] }> {
-  const found: Claim[] = [];
-  const notPreserved: NotPreserved[] = [];
-  for (const { metadata, spec } of pods) {
-    const names = (spec.volumes ?? []).flatMap(
-      ({ persistentVolumeClaim }) => persistentVolumeClaim?.claimName ?? [],
-    );
-    for (const claim of names) {
-      const bound = await kubernetes.persistentVolumeClaim(metadata.namespace ?? "", claim);
-      const volumeName = bound?.spec.volumeName;
-      const csi = volumeName && (await kubernetes.persistentVolume(volumeName))?.spec.csi;
-      if (csi && csi.driver === "ebs.csi.aws.com") {
-        found.push({ pod: metadata.name, claim, volumeId: csi.volumeHandle });
-      } else {
-        notPreserved.push({ what: `claim ${claim}`, reason: "not bound to an EBS volume" });
+  /** `failed`: written down, for good. `later`: may heal, and the whole state is to be tried again. */
+  async at<T>(what: string, act: () => Promise<T>): Promise<T | "failed" | "later"> {
+    try {
+      return await act();
+    } catch (error) {
+      if (error instanceof TransientError && this.#patient) {
+        this.#mayHeal ??= error;
+        return "later";
       }
+      if (!(error instanceof TransientError || error instanceof PermanentError)) throw error;
+      this.#notPreserved.push({ what, reason: messageOf(error) });
+      return "failed";
     }
   }
-  return { found, notPreserved };
-}
 
-function allVolumes(nodes: readonly NodeRecord[], claims: readonly Claim[]): readonly string[] {
-  const onNodes = nodes.flatMap(({ volumeIds }) => volumeIds);
-  return [...new Set([...onNodes, ...claims.map(({ volumeId }) => volumeId)])];
+  throwWhatMayHeal(): void {
+    if (this.#mayHeal) throw this.#mayHeal;
+  }
 }
 
 async function ensureSnapshots(
-  input: { readonly case: CaseRef; readonly target: Target },
+  input: UnderTarget,
   nodes: readonly NodeRecord[],
-  claims: readonly Claim[],
-  volumes: Volumes,
-  notPreserved: NotPreserved[],
+  claims: readonly ClaimRecord[],
+  volumes: Ec2,
+  attempts: Attempts,
 ): Promise<readonly Snapshot[]> {
   const { target } = input;
   const tags: Tags = {
     [CASE_TAG]: input.case.id,
-    Reason: "Automated_Containment",
+    [REASON_TAG]: REASON,
     Cluster: target.cluster,
     Namespace: target.namespace,
-    ...(target.kind === "pod" && { Pod: target.name }),
   };
   const made = [...(await volumes.snapshotsOf(input.case.id))];
   const isMade = (volumeId: string) =>
     made.some((snapshot) => snapshot.volumeId === volumeId && snapshot.state !== "error");
-  // What EC2 refuses (a volume that was deleted meanwhile) must not cost the snapshots of the rest.
-  const make = async (what: string, snapshot: () => Promise<readonly Snapshot[]>) => {
-    try {
-      made.push(...(await snapshot()));
-    } catch (error) {
-      if (!(error instanceof PermanentError) || error.name !== "SnapshotRefused") throw error;
-      notPreserved.push({ what, reason: error.message });
-    }
-  };
-  for (const { node, instanceId, volumeIds } of nodes) {
+  const awaited = new Set<string>();
+  for (const { node, instanceId, volumeIds, pods } of nodes) {
     if (instanceId === null || volumeIds.length === 0 || volumeIds.some(isMade)) continue;
-    await make(instanceId, () => volumes.snapshotInstance(instanceId, { ...tags, Node: node }));
+    const set = await attempts.at(instanceId, () =>
+      volumes.snapshotInstance(instanceId, { ...tags, Node: node, Pod: podTag(pods) }),
+    );
+    // While the set may still come it is waited for: single snapshots are not of one moment.
+    if (set === "later") volumeIds.forEach((volumeId) => void awaited.add(volumeId));
+    else if (set !== "failed") made.push(...set);
   }
-  for (const volumeId of allVolumes(nodes, claims).filter((volume) => !isMade(volume))) {
-    await make(volumeId, async () => [await volumes.snapshotVolume(volumeId, tags)]);
+  const left = allVolumes(nodes, claims).filter((each) => !isMade(each) && !awaited.has(each));
+  for (const volumeId of left) {
+    const on = nodes.find(({ volumeIds }) => volumeIds.includes(volumeId));
+    const users = claims.filter((claim) => claim.volumeId === volumeId).map(({ pod }) => pod);
+    const snapshot = await attempts.at(volumeId, () =>
+      volumes.snapshotVolume(volumeId, {
+        ...tags,
+        ...(on && { Node: on.node }),
+        Pod: podTag(on?.pods ?? users),
+        Volume: volumeId,
+      }),
+    );
+    if (typeof snapshot !== "string") made.push(snapshot);
   }
   return made;
+}
+
+/** Names of pods in a tag's 256 characters; all of them are in node.json. */
+function podTag(pods: readonly string[]): string {
+  return pods.join(" ").slice(0, 256);
+}
+
+/** Locks what is not locked yet: locking again would begin the retention anew. */
+async function ensureLocks(
+  snapshots: readonly Snapshot[],
+  settings: LockSettings,
+  volumes: Ec2,
+  attempts: Attempts,
+): Promise<readonly SnapshotLock[]> {
+  const ids = snapshots
+    .filter(({ state }) => state !== "error")
+    .map(({ snapshotId }) => snapshotId);
+  if (ids.length === 0) return [];
+  const locks = async () => {
+    const read = await attempts.at("locks of snapshots", () => volumes.locksOf(ids));
+    return typeof read === "string" ? [] : read;
+  };
+  const locked = new Set((await locks()).map(({ snapshotId }) => snapshotId));
+  for (const id of ids.filter((each) => !locked.has(each))) {
+    await attempts.at(`lock of ${id}`, () => volumes.lock(id, settings));
+  }
+  return locks();
 }

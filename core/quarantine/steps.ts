@@ -145,6 +145,6 @@ function workloadRef(kind: string, { metadata }: Workload): ObjectRef {
 }
 
 /** A key as one segment of a JSON pointer (RFC 6901). */
-function pointerKey(key: string): string {
+export function pointerKey(key: string): string {
   return key.replaceAll("~", "~0").replaceAll("/", "~1");
 }

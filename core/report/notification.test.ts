@@ -28,6 +28,7 @@ const RESULT: RunResult = {
   quarantinedAt: "2026-11-22T17:55:02.500Z",
   timeToContainMs: null,
   missing: [{ state: "SnapshotNodeEbs", error: "AwsDenied", cause: "no" }],
+  notPreserved: [{ what: "node-1", reason: "a Spot instance" }],
 };
 const WHERE = { stage: "prod", bucket: "evidence" };
 
@@ -38,6 +39,7 @@ test("a notification says what, where, the verdict with every reason, and what i
 
   expect(subject).toBe("[prod] partial: pod payments/checkout-1");
   expect(message).toContain("in cluster prod-eks-1");
+  expect(message).toContain("node-1: a Spot instance");
   expect(message).toContain("otherPolicyAllows: NetworkPolicy payments/allow-all allows");
   expect(message).toContain("evidence of SnapshotNodeEbs (AwsDenied)");
 });

@@ -9,6 +9,8 @@ export interface Notification {
 }
 
 const SUBJECT_LENGTH = 100;
+/** Lines of what could not be preserved. */
+const NOT_KEPT_LINES = 10;
 
 /**
  * Says of one recorded run what was done to what, what holds and what does not, and what a person
@@ -19,7 +21,8 @@ export function notificationOf(
   result: RunResult,
   { stage, bucket }: { readonly stage: string; readonly bucket: string },
 ): Notification {
-  const { alert, target, verdict, reasons, missing, timeToContainMs, execution } = result;
+  const { alert, target, verdict, reasons, missing, notPreserved, timeToContainMs, execution } =
+    result;
   const { id, runId } = result.case;
   const what = `${verdict}: ${describeTarget(target)}`;
   const took = timeToContainMs === null ? "" : `, ${timeToContainMs} ms after it was detected`;
@@ -30,6 +33,12 @@ export function notificationOf(
     row("Mode", `${result.mode}: ${result.reason}`),
     ...reasons.map(({ code, message }) => row("Reason", `${code}: ${message}`)),
     ...missing.map(({ state, error }) => row("Missing", `evidence of ${state} (${error})`)),
+    ...notPreserved
+      .slice(0, NOT_KEPT_LINES)
+      .map(({ what, reason }) => row("Not kept", `${what}: ${reason}`)),
+    ...(notPreserved.length > NOT_KEPT_LINES
+      ? [row("Not kept", `${notPreserved.length - NOT_KEPT_LINES} more, in the evidence`)]
+      : []),
     row("Case", `${id}, stage ${stage}`),
     row("Execution", consoleLink(execution.arn)),
     "",
@@ -45,8 +54,11 @@ export function notificationOf(
 function release({ mode, verdict, case: { runId } }: RunResult, bucket: string): readonly string[] {
   if (mode === "audit") return [row("Release", "nothing was changed")];
   if (verdict === "ignored") return [row("Release", "nothing was changed; the next alert acts")];
-  const plan = `s3://${bucket}/runs/${runId}/plan.json`;
-  return [row("Release", `undo each write of ${plan}, last one first`)];
+  const run = `s3://${bucket}/runs/${runId}`;
+  return [
+    row("Release", `undo each write of ${run}/plan.json, last one first`),
+    row("", "then each of preservation-plan.json beside it: it keeps the node"),
+  ];
 }
 
 /** The execution in the Step Functions console, where it can be watched and redriven. */

@@ -37,7 +37,7 @@ export function isPodName(name: string): boolean {
 }
 
 /** `payments/checkout-6d8f7c9b5c-x2lqz` or `payments`, as people write it. */
-export function describeTarget(target: Target): string {
+export function describeTarget(target: Pick<Target, "kind" | "namespace" | "name">): string {
   return target.kind === "pod"
     ? `pod ${target.namespace}/${target.name}`
     : `namespace ${target.namespace}`;

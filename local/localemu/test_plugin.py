@@ -222,6 +222,134 @@ class AccessEntries(unittest.TestCase):
         self.create_cluster()
         self.assert_fails("ResourceNotFoundException", 404, "describe_access_entry", **self.key)
 
+    def test_clusters_describe_how_they_authenticate_and_where_they_lie(self) -> None:
+        described = self.eks.describe_cluster(name=self.cluster)["cluster"]
+        self.assertEqual(described["accessConfig"]["authenticationMode"], "CONFIG_MAP")
+        self.assertNotIn("vpcId", described["resourcesVpcConfig"])
+
+        ec2 = client("ec2")
+        vpc = ec2.create_vpc(CidrBlock="10.9.0.0/16")["Vpc"]["VpcId"]
+        subnet = ec2.create_subnet(VpcId=vpc, CidrBlock="10.9.1.0/24")["Subnet"]["SubnetId"]
+        name = f"placed-{uuid.uuid4().hex[:8]}"
+        self.eks.create_cluster(
+            name=name,
+            roleArn="arn:aws:iam::000000000000:role/cluster",
+            resourcesVpcConfig={"subnetIds": [subnet]},
+            accessConfig={"authenticationMode": "API"},
+        )
+        self.addCleanup(self.eks.delete_cluster, name=name)
+        placed = self.eks.describe_cluster(name=name)["cluster"]
+        self.assertEqual(placed["accessConfig"]["authenticationMode"], "API")
+        network = placed["resourcesVpcConfig"]
+        self.assertEqual(network["vpcId"], vpc)
+        groups = ec2.describe_security_groups(GroupIds=[network["clusterSecurityGroupId"]])
+        self.assertEqual(groups["SecurityGroups"][0]["VpcId"], vpc)
+
+    def test_changes_of_a_cluster_keep_what_they_do_not_name(self) -> None:
+        def change(**request: Any) -> None:
+            self.eks.update_cluster_config(name=self.cluster, **request)
+
+        change(accessConfig={"authenticationMode": "API_AND_CONFIG_MAP"})
+        change(resourcesVpcConfig={"endpointPrivateAccess": True})
+        change(logging={"clusterLogging": [{"types": ["audit"], "enabled": True}]})
+        change(logging={"clusterLogging": [{"types": ["api"], "enabled": True}]})
+
+        described = self.eks.describe_cluster(name=self.cluster)["cluster"]
+        self.assertEqual(described["accessConfig"]["authenticationMode"], "API_AND_CONFIG_MAP")
+        network = described["resourcesVpcConfig"]
+        self.assertTrue(network["endpointPrivateAccess"])
+        self.assertEqual(network["subnetIds"], ["subnet-1", "subnet-2"])
+        self.assertEqual(described["logging"]["clusterLogging"][0]["types"], ["api", "audit"])
+
+    def test_addons_keep_their_version_and_configuration(self) -> None:
+        key = {"clusterName": self.cluster, "addonName": "vpc-cni"}
+        not_found = "ResourceNotFoundException"
+        self.assert_fails(not_found, 404, "describe_addon", **key)
+        self.eks.create_addon(**key, addonVersion="v1.21.1-eksbuild.1")
+        self.eks.update_addon(**key, configurationValues='{"enableNetworkPolicy":"true"}')
+        addon = self.eks.describe_addon(**key)["addon"]
+        self.assertEqual(addon["addonVersion"], "v1.21.1-eksbuild.1")
+        self.assertEqual(addon["configurationValues"], '{"enableNetworkPolicy":"true"}')
+        self.eks.delete_addon(**key)
+        self.assertEqual(self.eks.list_addons(clusterName=self.cluster)["addons"], [])
+
+    def test_a_cluster_that_is_not_there_is_said_as_eks_says_it(self) -> None:
+        self.assert_fails("ResourceNotFoundException", 404, "describe_cluster", name="absent")
+
+
+class Preservation(unittest.TestCase):
+    """What keeps a node's disks and its instance from being taken away."""
+
+    def setUp(self) -> None:
+        self.ec2 = client("ec2")
+        volume = self.ec2.create_volume(AvailabilityZone=f"{REGION}a", Size=1)["VolumeId"]
+        self.snapshot = self.ec2.create_snapshot(VolumeId=volume)["SnapshotId"]
+
+    def assert_refused(self, code: str, operation: str, **request: Any) -> None:
+        with self.assertRaises(ClientError) as raised:
+            getattr(self.ec2, operation)(**request)
+        self.assertEqual(raised.exception.response["Error"]["Code"], code)
+
+    def run_instance(self) -> str:
+        image = self.ec2.describe_images(Owners=["amazon"])["Images"][0]["ImageId"]
+        started = self.ec2.run_instances(ImageId=image, MinCount=1, MaxCount=1)
+        return str(started["Instances"][0]["InstanceId"])
+
+    def test_a_snapshot_that_is_pending_is_locked_and_cannot_be_deleted(self) -> None:
+        self.ec2.lock_snapshot(SnapshotId=self.snapshot, LockMode="governance", LockDuration=1)
+        described = self.ec2.describe_locked_snapshots(SnapshotIds=[self.snapshot])["Snapshots"]
+        self.assertEqual([each["LockState"] for each in described], ["governance"])
+        self.assert_refused("OperationNotPermitted", "delete_snapshot", SnapshotId=self.snapshot)
+
+    def test_a_snapshot_without_a_lock_can_be_deleted(self) -> None:
+        self.ec2.delete_snapshot(SnapshotId=self.snapshot)
+        self.assert_refused(
+            "InvalidSnapshot.NotFound", "describe_snapshots", SnapshotIds=[self.snapshot]
+        )
+
+    def test_a_snapshot_that_does_not_exist_cannot_be_locked(self) -> None:
+        absent = {"SnapshotId": "snap-00000000000000000", "LockMode": "governance"}
+        self.assert_refused("InvalidSnapshot.NotFound", "lock_snapshot", LockDuration=1, **absent)
+
+    def test_termination_protection_is_described_and_keeps_the_instance(self) -> None:
+        instance = self.run_instance()
+        on: Any = {"InstanceId": instance, "Attribute": "disableApiTermination"}
+        described = self.ec2.describe_instance_attribute(**on)
+        self.assertEqual(described["DisableApiTermination"], {"Value": False})
+        self.ec2.modify_instance_attribute(
+            InstanceId=instance, DisableApiTermination={"Value": True}
+        )
+        described = self.ec2.describe_instance_attribute(**on)
+        self.assertEqual(described["DisableApiTermination"], {"Value": True})
+        self.assert_refused("OperationNotPermitted", "terminate_instances", InstanceIds=[instance])
+
+    def test_scale_in_protection_is_set_and_described(self) -> None:
+        scaling = client("autoscaling")
+        instance = self.run_instance()
+        group = f"group-{uuid.uuid4().hex[:8]}"
+        scaling.create_auto_scaling_group(
+            AutoScalingGroupName=group,
+            InstanceId=instance,
+            MinSize=0,
+            MaxSize=1,
+            DesiredCapacity=0,
+            AvailabilityZones=[f"{REGION}a"],
+        )
+        self.assertEqual(self.membership(instance), [])
+        scaling.attach_instances(AutoScalingGroupName=group, InstanceIds=[instance])
+        self.assertEqual(self.membership(instance), [(group, False)])
+        scaling.set_instance_protection(
+            AutoScalingGroupName=group, InstanceIds=[instance], ProtectedFromScaleIn=True
+        )
+        self.assertEqual(self.membership(instance), [(group, True)])
+
+    def membership(self, instance: str) -> list[tuple[str, bool]]:
+        described = client("autoscaling").describe_auto_scaling_instances(InstanceIds=[instance])
+        return [
+            (each["AutoScalingGroupName"], each["ProtectedFromScaleIn"])
+            for each in described["AutoScalingInstances"]
+        ]
+
 
 if __name__ == "__main__":
     unittest.main()

@@ -5,6 +5,7 @@
 import { randomUUID } from "node:crypto";
 import { DescribeInstancesCommand, EC2Client } from "@aws-sdk/client-ec2";
 import { describe, expect, test } from "vitest";
+import { ec2Instances, instanceStatements } from "../../adapters/aws/ec2-instances.ts";
 import { ec2Volumes, volumeStatements } from "../../adapters/aws/ec2-volumes.ts";
 import { clusterStatements, eksClusters } from "../../adapters/aws/eks-clusters.ts";
 import { announcementStatements, eventBus } from "../../adapters/aws/event-bus.ts";
@@ -13,7 +14,8 @@ import { awsIdentities, identityStatements } from "../../adapters/aws/identities
 import type { Statement } from "../../adapters/aws/statement.ts";
 import type { RunResult } from "../../core/evidence/record-run.ts";
 import type { EvidenceStore } from "../../core/evidence/store.ts";
-import { CASE_TAG, type Volumes } from "../../core/node/snapshot-node-ebs.ts";
+import type { Instances } from "../../core/node/instances.ts";
+import { CASE_TAG, REASON, REASON_TAG, type Volumes } from "../../core/node/volumes.ts";
 import { aws, deployment, stage, store, writer } from "./harness.ts";
 
 /** As the SDK logs a call, reduced to what decides about rights. */
@@ -54,6 +56,18 @@ function neededFor({ commandName, input, error }: Call): readonly string[] {
       return [`s3:DeleteObject on ${object}`];
     case "DescribeInstancesCommand":
       return ["ec2:DescribeInstances on *"];
+    case "DescribeInstanceAttributeCommand":
+      return ["ec2:DescribeInstanceAttribute on *"];
+    case "ModifyInstanceAttributeCommand":
+      return [`ec2:ModifyInstanceAttribute on ${arns.instance}`];
+    case "DescribeAutoScalingInstancesCommand":
+      return ["autoscaling:DescribeAutoScalingInstances on *"];
+    case "SetInstanceProtectionCommand":
+      return ["autoscaling:SetInstanceProtection on groups"];
+    case "DescribeLockedSnapshotsCommand":
+      return ["ec2:DescribeLockedSnapshots on *"];
+    case "LockSnapshotCommand":
+      return [`ec2:LockSnapshot on ${arns.snapshot}`];
     case "DescribeSnapshotsCommand":
       return ["ec2:DescribeSnapshots on *"];
     case "CreateSnapshotsCommand":
@@ -74,7 +88,10 @@ function neededFor({ commandName, input, error }: Call): readonly string[] {
 function expectExactly(calls: readonly Call[], statements: readonly Statement[]): void {
   const allowed = statements.flatMap(({ actions, resources }) =>
     actions.flatMap((action) =>
-      resources.map((arn) => `${action} on ${arn.replace(/^arn:aws:ec2:[^/]*:/, "")}`),
+      resources.map(
+        (arn) =>
+          `${action} on ${arn.replace(/^arn:aws:ec2:[^/]*:|^arn:aws:autoscaling:.*$/, (of) => (of.includes("ec2") ? "" : "groups"))}`,
+      ),
     ),
   );
   expect([...new Set(calls.flatMap(neededFor))].toSorted()).toEqual(
@@ -134,20 +151,46 @@ describe("EC2", async () => {
   const [instance] = Reservations.flatMap(({ Instances = [] }) => Instances);
   const instanceId = instance?.InstanceId ?? "";
   const volumeId = instance?.BlockDeviceMappings?.[0]?.Ebs?.VolumeId ?? "";
-  const tags = { [CASE_TAG]: randomUUID() };
+  const tags = { [CASE_TAG]: randomUUID(), [REASON_TAG]: REASON };
+  const where = { partition: "aws", account: "1", region: "r" };
   const operations: Readonly<Record<keyof Volumes, (volumes: Volumes) => Promise<unknown>>> = {
     attachedTo: (volumes) => volumes.attachedTo([instanceId]),
     snapshotsOf: (volumes) => volumes.snapshotsOf("c-none"),
     snapshotInstance: (volumes) => volumes.snapshotInstance(instanceId, tags),
     snapshotVolume: (volumes) => volumes.snapshotVolume(volumeId, tags),
+    locksOf: (volumes) => volumes.locksOf(["snap-0123456789abcdef0"]),
+    async lock(volumes) {
+      const { snapshotId } = await ec2Volumes(aws).snapshotVolume(volumeId, tags);
+      await volumes.lock(snapshotId, { mode: "governance", retentionDays: 1 });
+    },
   };
 
   test.each(Object.entries(operations))("is asked for %s", async (operation, act) => {
     const calls = await callsOf((config) => act(ec2Volumes(config)));
 
-    const where = { partition: "aws", account: "1", region: "r" };
     expectExactly(calls, volumeStatements([operation as keyof Volumes], where));
   });
+
+  const onInstances: Readonly<Record<keyof Instances, (instances: Instances) => Promise<unknown>>> =
+    {
+      lifecycleOf: (instances) => instances.lifecycleOf(instanceId),
+      isProtectedFromTermination: (instances) => instances.isProtectedFromTermination(instanceId),
+      groupOf: (instances) => instances.groupOf(instanceId),
+      protectFromTermination: (instances) => instances.protectFromTermination(instanceId),
+      async protectFromScaleIn(instances) {
+        const membership = await ec2Instances(aws).groupOf(instanceId);
+        await instances.protectFromScaleIn(membership?.group ?? "", instanceId);
+      },
+    };
+
+  test.each(Object.entries(onInstances))(
+    "is asked about instances for %s",
+    async (operation, act) => {
+      const calls = await callsOf((config) => act(ec2Instances(config)));
+
+      expectExactly(calls, instanceStatements([operation as keyof Instances], where));
+    },
+  );
 });
 
 test("EKS is asked for the cluster", async () => {

@@ -1,10 +1,29 @@
-import { DescribeSnapshotsCommand, EC2Client } from "@aws-sdk/client-ec2";
+import {
+  AutoScalingClient,
+  DescribeAutoScalingInstancesCommand,
+  SetInstanceProtectionCommand,
+} from "@aws-sdk/client-auto-scaling";
+import {
+  DeleteSnapshotCommand,
+  DescribeInstanceAttributeCommand,
+  DescribeLockedSnapshotsCommand,
+  DescribeSnapshotsCommand,
+  EC2Client,
+  ModifyInstanceAttributeCommand,
+} from "@aws-sdk/client-ec2";
 import { EventBridgeClient, PutRuleCommand, PutTargetsCommand } from "@aws-sdk/client-eventbridge";
 import { ReceiveMessageCommand } from "@aws-sdk/client-sqs";
 import { beforeAll, describe, expect, test } from "vitest";
 import type { ExecutionReport } from "../../adapters/aws/executions.ts";
 import { artefactKey, runPrefix } from "../../core/evidence/keys.ts";
 import type { RunResult } from "../../core/evidence/record-run.ts";
+import {
+  DO_NOT_DISRUPT,
+  type PreservationPlan,
+  type ProtectionStep,
+  REASON_ANNOTATION,
+  SAFE_TO_EVICT,
+} from "../../core/node/preservation-plan.ts";
 import { CASE_LABEL } from "../../core/quarantine/labels.ts";
 import type { ScenePod, Shop } from "../../local/scene.ts";
 import { waitFor } from "../../local/wait.ts";
@@ -28,6 +47,12 @@ import {
 } from "./harness.ts";
 
 const events = new EventBridgeClient(aws);
+const ec2 = new EC2Client(aws);
+const autoScaling = new AutoScalingClient(aws);
+
+interface SnapshotsRecord {
+  readonly snapshots: readonly { readonly snapshotId: string; readonly state: string }[];
+}
 
 /** A queue that hears what the product announces. */
 async function listenToAnnouncements(): Promise<string> {
@@ -63,8 +88,8 @@ describe("a Falco message about a shell in a pod", () => {
     expect(result).toMatchObject({ verdict: "contained", reasons: [], missing: [] });
     expect(result.timeToContainMs).toBeGreaterThan(0);
     const visited = [...new Set(await stateNames(execution.arn))];
-    const beside = visited.slice(10, -3).toSorted(); // of branches that run at the same time
-    expect([...visited.slice(0, 10), ...beside, ...visited.slice(-3)]).toEqual([
+    const beside = visited.slice(10, -3); // of branches that run at the same time
+    expect([...visited.slice(0, 10), ...beside.toSorted(), ...visited.slice(-3)]).toEqual([
       "Triage",
       "Triaged",
       "CheckKillSwitch",
@@ -76,10 +101,11 @@ describe("a Falco message about a shell in a pod", () => {
       "Applied",
       "CompleteAndPreserve",
       ...["AuditLinesRead", "AuditQueryStarted", "BeginContext", "BeginToComplete"],
-      ...["CaptureContext", "CompletePolicy", "Completed", "DetectorFound", "GetAuditLines"],
-      ...["ListDetectors", "LookUpCloudTrail", "LookUpEvents", "NoDetector", "Pending"],
-      ...["PreviewCredentials", "QuarantineCompleted", "ReadNodeProfile", "RecordContext"],
-      ...["SnapshotNodeEbs", "StartAuditQuery", "WaitForCluster"],
+      ...["CaptureContext", "CompletePolicy", "Completed", "DetectorFound", "FollowSnapshots"],
+      ...["GetAuditLines", "ListDetectors", "LookUpCloudTrail", "LookUpEvents", "NoDetector"],
+      ...["NodePreserved", "Pending", "PreserveNode", "PreviewCredentials"],
+      ...["QuarantineCompleted", "ReadNodeProfile", "RecordContext", "SnapshotNodeEbs"],
+      ...["SnapshotsFollowed", "StartAuditQuery", "WaitForCluster", "WaitForSnapshots"],
       "SnapshotAfter",
       "RecordRun",
       "Notify",
@@ -130,6 +156,9 @@ describe("a Falco message about a shell in a pod", () => {
       "node.json",
       "plan.json",
       "policy.json",
+      "preservation-plan.json",
+      "preservation.json",
+      "snapshots.json",
       "volumes.json",
     ]);
     expect(await verify(result.case.runId)).toMatchObject({ verified: true, problems: [] });
@@ -159,7 +188,7 @@ describe("a Falco message about a shell in a pod", () => {
   });
 
   test("snapshots the volumes of its node, tagged with the case", async () => {
-    const { Snapshots = [] } = await new EC2Client(aws).send(
+    const { Snapshots = [] } = await ec2.send(
       new DescribeSnapshotsCommand({
         Filters: [
           { Name: "tag:CaseID", Values: [result.case.id] },
@@ -177,6 +206,102 @@ describe("a Falco message about a shell in a pod", () => {
     );
     expect(kept?.document.notPreserved).toEqual([]);
   });
+
+  test("follows its snapshots to their end, locked: nobody can delete them", async () => {
+    const kept = await store.read<SnapshotsRecord>(
+      artefactKey(result.case.runId, "snapshots.json"),
+    );
+    const snapshots = kept?.document.snapshots ?? [];
+    const SnapshotIds = snapshots.map(({ snapshotId }) => snapshotId);
+    const { Snapshots = [] } = await ec2.send(new DescribeLockedSnapshotsCommand({ SnapshotIds }));
+
+    expect(snapshots.map(({ state }) => state)).toEqual(snapshots.map(() => "completed"));
+    expect(Snapshots.map(({ SnapshotId, LockState }) => [SnapshotId, LockState])).toEqual(
+      expect.arrayContaining(SnapshotIds.map((id) => [id, "governance"])),
+    );
+    for (const SnapshotId of SnapshotIds) {
+      await expect(ec2.send(new DeleteSnapshotCommand({ SnapshotId }))).rejects.toThrow("locked");
+    }
+  });
+
+  test("keeps the node and its instance, says what it cannot hold back, and all is undone by its plan", async () => {
+    const kept = await store.read<PreservationPlan>(
+      artefactKey(result.case.runId, "preservation-plan.json"),
+    );
+    const plan = kept?.document ?? expect.fail("no plan");
+
+    expect(await stateOfNode(victim)).toEqual({
+      cordoned: true,
+      case: result.case.id,
+      reason: expect.stringContaining(`pod ${shop.namespace}/${victim.name} is contained`),
+      doNotDisrupt: ["true", "true"],
+      safeToEvict: "false",
+      terminationProtected: true,
+      protectedFromScaleIn: true,
+    });
+    expect(result.notPreserved).toEqual([
+      { what: victim.node, reason: expect.stringContaining("node auto-repair") },
+    ]);
+
+    for (const step of plan.steps.toReversed()) await undo(step);
+
+    expect(await stateOfNode(victim)).toEqual({
+      ...{ cordoned: false, case: undefined, reason: undefined },
+      ...{ doNotDisrupt: [undefined, undefined], safeToEvict: undefined },
+      ...{ terminationProtected: false, protectedFromScaleIn: false },
+    });
+  });
+
+  /** What the preservation of a node changes. */
+  async function stateOfNode({ node: name, name: podName, instanceId }: ScenePod) {
+    const [node, pod, attribute, scaling] = await Promise.all([
+      core.readNode({ name }),
+      core.readNamespacedPod({ namespace: shop.namespace, name: podName }),
+      ec2.send(
+        new DescribeInstanceAttributeCommand({
+          InstanceId: instanceId,
+          Attribute: "disableApiTermination",
+        }),
+      ),
+      autoScaling.send(new DescribeAutoScalingInstancesCommand({ InstanceIds: [instanceId] })),
+    ]);
+    const [onNode, onPod] = [node, pod].map(({ metadata }) => metadata?.annotations ?? {});
+    return {
+      cordoned: node.spec?.unschedulable ?? false,
+      case: onNode?.[CASE_LABEL],
+      reason: onNode?.[REASON_ANNOTATION],
+      doNotDisrupt: [onNode?.[DO_NOT_DISRUPT], onPod?.[DO_NOT_DISRUPT]],
+      safeToEvict: onPod?.[SAFE_TO_EVICT],
+      terminationProtected: attribute.DisableApiTermination?.Value,
+      protectedFromScaleIn: scaling.AutoScalingInstances?.[0]?.ProtectedFromScaleIn,
+    };
+  }
+
+  async function undo(step: ProtectionStep): Promise<void> {
+    if (step.undo.action === "none") return;
+    if ("object" in step) {
+      if (step.undo.action !== "patch") return;
+      const { kind, namespace, name } = step.object;
+      const body = step.undo.patch;
+      if (kind === "Node") await core.patchNode({ name, body });
+      else await core.patchNamespacedPod({ namespace: namespace ?? "", name, body });
+    } else if (step.protection === "scaleIn") {
+      await autoScaling.send(
+        new SetInstanceProtectionCommand({
+          AutoScalingGroupName: step.group ?? "",
+          InstanceIds: [step.instanceId],
+          ProtectedFromScaleIn: false,
+        }),
+      );
+    } else {
+      await ec2.send(
+        new ModifyInstanceAttributeCommand({
+          InstanceId: step.instanceId,
+          DisableApiTermination: { Value: false },
+        }),
+      );
+    }
+  }
 
   test("is announced on the bus", async () => {
     const announced = await waitFor({ what: "an announcement", limitMs: 20_000 }, async () => {
@@ -197,7 +322,7 @@ describe("a Falco message about a shell in a pod", () => {
     const documents = await Promise.all(objects.map(({ key }) => store.read(key)));
     const text = JSON.stringify([documents, execution.output, execution.input]);
 
-    expect(objects).toHaveLength(15);
+    expect(objects).toHaveLength(18);
     expect(text).not.toMatch(/k8s-aws-v1|X-Amz-Signature|X-Amz-Security-Token/i);
   });
 });

@@ -5,10 +5,11 @@
 import { randomUUID } from "node:crypto";
 import type { KubernetesObject, V1PodSpec, V1PodTemplateSpec } from "@kubernetes/client-node";
 import { applyManifests } from "../../local/manifests.ts";
+import { releaseNodes } from "../../local/nodes.ts";
 import { responderAccess } from "../../local/responder.ts";
 import { waitFor } from "../../local/wait.ts";
 import { type As, asStates } from "../quarantine-run.ts";
-import { core, kubeconfig } from "./harness.ts";
+import { aws, core, kubeconfig } from "./harness.ts";
 
 export { type As, type Options, quarantine } from "../quarantine-run.ts";
 
@@ -31,12 +32,13 @@ export function template(labels: Record<string, string>): V1PodTemplateSpec {
 
 type Manifest = KubernetesObject & Readonly<Record<string, unknown>>;
 
-/** A namespace that no other test uses, with these objects in it. */
+/** A namespace that no other test uses, with these objects in it, on nodes that take pods. */
 export async function openNamespace(
   name: string,
   objects: (namespace: string) => readonly Manifest[],
 ): Promise<string> {
   const namespace = `${name}-${randomUUID().slice(0, 8)}`;
+  await releaseNodes({ aws, kubernetes: kubeconfig });
   await applyManifests(kubeconfig, [
     { apiVersion: "v1", kind: "Namespace", metadata: { name: namespace } },
     ...objects(namespace),

@@ -2,7 +2,13 @@
 import { randomUUID } from "node:crypto";
 import { ListObjectVersionsCommand, type ObjectVersion } from "@aws-sdk/client-s3";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { artefactKey, caseKey, openCaseKey, runPrefix } from "../../core/evidence/keys.ts";
+import {
+  artefactKey,
+  caseKey,
+  openCaseKey,
+  runPrefix,
+  runRecordKey,
+} from "../../core/evidence/keys.ts";
 import type { RunResult } from "../../core/evidence/record-run.ts";
 import { STATES, type StateName } from "../../functions/contract.ts";
 import { terminalShellAlert } from "../../local/falco.ts";
@@ -170,11 +176,15 @@ const ARTEFACTS: readonly (readonly [string, () => string, StateName, readonly S
   ["plan.json", () => key("plan.json"), "ApplyPolicy", ["CompletePolicy", "SnapshotAfter"]],
   ["policy.json", () => key("policy.json"), "ApplyPolicy", ["SnapshotAfter"]],
   ["completion.json", () => key("completion.json"), "CompletePolicy", ["SnapshotAfter"]],
+  ["preservation-plan.json", () => key("preservation-plan.json"), "PreserveNode", []],
+  ["preservation.json", () => key("preservation.json"), "PreserveNode", []],
   ["node.json", () => key("node.json"), "SnapshotNodeEbs", []],
   ["volumes.json", () => key("volumes.json"), "SnapshotNodeEbs", []],
+  ["snapshots.json", () => key("snapshots.json"), "FollowSnapshots", []],
   ["after.json", () => key("after.json"), "SnapshotAfter", []],
   ["containment.json", () => key("containment.json"), "RecordRun", []],
   ["manifest.json", () => key("manifest.json"), "RecordRun", []],
+  ["the run's record", () => runRecordKey(result.case.id, result.case.runId), "RecordRun", []],
 ];
 
 function putEvents(EventBusName: string, Source: string, DetailType: string): Call {
@@ -189,7 +199,8 @@ function putEvents(EventBusName: string, Source: string, DetailType: string): Ca
 
 /** S3 tells them that a key is not there, instead of denying that they may know. */
 const LISTING: readonly StateName[] = [
-  ...(["OpenCase", "ApplyPolicy", "CompletePolicy", "SnapshotAfter", "RecordRun"] as const),
+  ...(["OpenCase", "ApplyPolicy", "CompletePolicy", "PreserveNode"] as const),
+  ...(["SnapshotAfter", "RecordRun"] as const),
 ];
 
 /** Calls of other kinds, and the states that may make them. */
@@ -201,8 +212,25 @@ const CALLS: readonly (readonly [string, () => Call, readonly StateName[]])[] = 
   ],
   ["describe another cluster", () => onEks("DescribeClusterCommand", { name: "another" }), []],
   ["list the clusters", () => onEks("ListClustersCommand", {}), []],
-  ["describe instances", () => onEc2("DescribeInstancesCommand"), ["SnapshotNodeEbs"]],
-  ["describe snapshots", () => onEc2("DescribeSnapshotsCommand"), ["SnapshotNodeEbs"]],
+  [
+    "describe instances",
+    () => onEc2("DescribeInstancesCommand"),
+    ["PreserveNode", "SnapshotNodeEbs"],
+  ],
+  [
+    "describe snapshots",
+    () => onEc2("DescribeSnapshotsCommand"),
+    ["SnapshotNodeEbs", "FollowSnapshots"],
+  ],
+  [
+    "take the node's termination protection away",
+    () =>
+      onEc2("ModifyInstanceAttributeCommand", {
+        InstanceId: victim.instanceId,
+        DisableApiTermination: { Value: false },
+      }),
+    [],
+  ],
   ["describe volumes", () => onEc2("DescribeVolumesCommand"), []],
   ["list the evidence", () => onS3("ListObjectsV2Command", {}), LISTING],
   ["list all versions", () => onS3("ListObjectVersionsCommand", {}), []],

@@ -1,4 +1,5 @@
 import type { Permission } from "../../core/cluster/rights.ts";
+import { PermanentError } from "../../core/errors.ts";
 import type {
   ConfigMap,
   DaemonSet,
@@ -187,11 +188,13 @@ export function memoryCluster(initial: Partial<MemoryCluster["state"]> = {}): Me
         all.map((each) => (each.metadata.uid === uid ? patched(each, patch) : each));
       const all: readonly Named[] = [
         ...state.pods,
+        ...state.nodes,
         ...state.workloads,
         ...state.policies.networkPolicies,
       ];
       if (!all.some(({ metadata }) => metadata.uid === uid)) return false;
       state.pods = change(state.pods);
+      state.nodes = change(state.nodes);
       state.workloads = change(state.workloads);
       state.policies = {
         ...state.policies,
@@ -236,10 +239,10 @@ export function memoryCluster(initial: Partial<MemoryCluster["state"]> = {}): Me
   };
 }
 
-/** The object with the patch applied, as the API server would; `add` and `replace` only. */
+/** The object with the patch applied, as the API server would; a failed `test` refuses all of it. */
 function patched<T>(object: T, patch: JsonPatch): T {
   const copy = structuredClone(object) as Record<string, unknown>;
-  for (const { path, value } of patch) {
+  for (const { op, path, value } of patch) {
     const keys = path
       .slice(1)
       .split("/")
@@ -247,7 +250,11 @@ function patched<T>(object: T, patch: JsonPatch): T {
     const last = keys.pop() ?? "";
     let at = copy;
     for (const key of keys) at = at[key] as Record<string, unknown>;
-    at[last] = value;
+    if (op === "add") at[last] = value;
+    else if (op === "remove") delete at[last];
+    else if (at[last] !== value) {
+      throw new PermanentError("KubernetesRejected", `test of ${path} failed`);
+    }
   }
   return copy as T;
 }

@@ -46,7 +46,7 @@ export function aCluster(owner: Owner, { cni, policyKinds }: NetworkFacts = VPC)
     daemonSets: [{ metadata: { name: agent }, spec: { template: { spec: { containers: [] } } } }],
     pods: [aPod({ metadata: { ownerReferences }, spec: { volumes } })],
     workloads: [...OWNERS[owner]],
-    nodes: [{ metadata: { name: "node-1" }, spec: { providerID } }],
+    nodes: [{ metadata: { name: "node-1", uid: "uid-of-node-1" }, spec: { providerID } }],
     claims: [{ metadata: { name: "data-0", namespace: "payments" }, spec: { volumeName: "pv-1" } }],
     persistentVolumes: [{ metadata: { name: "pv-1" }, spec: { csi } }],
     serviceAccounts: [{ metadata: { name: "default", namespace: "payments" } }],

@@ -52,8 +52,15 @@ function matches(pattern: string, key: string): boolean {
 
 /** Every operation that was declared, those on kinds once for each kind. */
 export function declared(needs: Needs): ReadonlySet<string> {
-  const { kubernetes, evidence = {}, clusters = [], volumes = [] } = needs;
-  const { identities = [], announcements = [] } = needs;
+  const {
+    kubernetes,
+    evidence = {},
+    clusters = [],
+    volumes = [],
+    instances = [],
+    identities = [],
+    announcements = [],
+  } = needs;
   const { reads = [], optional = [], patches = [], makes = [], deletes = [] } = kubernetes ?? {};
   const each = (operations: readonly string[], kinds: readonly string[]) =>
     operations.flatMap((operation) => kinds.map((kind) => `${operation} ${kind}`));
@@ -63,6 +70,6 @@ export function declared(needs: Needs): ReadonlySet<string> {
     ...each(["create", "existing", "replace"], makes),
     ...each(["existing", "delete"], deletes),
     ...Object.entries(evidence).flatMap(([how, patterns]) => each([how], patterns)),
-    ...[...clusters, ...volumes, ...identities, ...announcements],
+    ...[...clusters, ...volumes, ...instances, ...identities, ...announcements],
   ]);
 }

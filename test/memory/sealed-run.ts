@@ -58,6 +58,7 @@ export async function aSealedRun(
       ...{ mode: "containment", reason: "a test", verdict: "contained", reasons: [] },
       execution: { arn: store.writer.execution, name: "a", startedAt },
       quarantinedAt: startedAt,
+      notPreserved: [],
       artefacts,
       missing: [],
       ...change,

@@ -5,9 +5,16 @@ import { Manifest, RunRecord } from "../manifest.ts";
 import { VersionsListing } from "../run-folder.ts";
 import { AlertRecord, CaseRecord, Ignored, OpenMarker } from "./case.ts";
 import { AwsContextRecord, ContextRecord, CredentialsRecord, LogPage } from "./context.ts";
+import {
+  NodeArtefact,
+  Preservation,
+  PreservationPlanArtefact,
+  Snapshots,
+  VolumesArtefact,
+} from "./preservation.ts";
 import { AppliedPolicy, Completion, Plan } from "./quarantine.ts";
 import { Result } from "./result.ts";
-import { After, Authentication, Before, NodeArtefact, PodPage, VolumesArtefact } from "./seen.ts";
+import { After, Authentication, Before, PodPage } from "./seen.ts";
 
 export interface Published {
   /** What it is, in a sentence. */
@@ -42,6 +49,14 @@ export const ARTEFACTS: Readonly<Record<PublishedKey, Published>> = {
   "runs/*/plan.json": { is: "Every write and its undo, kept before the first write", schema: Plan },
   "runs/*/policy.json": { is: "What the first phase of the plan wrote", schema: AppliedPolicy },
   "runs/*/completion.json": { is: "What the later phases of the plan came to", schema: Completion },
+  "runs/*/preservation-plan.json": {
+    is: "Every protection of nodes and pods with its prior value and its undo, kept before the first",
+    schema: PreservationPlanArtefact,
+  },
+  "runs/*/preservation.json": {
+    is: "What became of each protection, and how well the nodes are kept",
+    schema: Preservation,
+  },
   "runs/*/node.json": { is: "The target's nodes, instances and volumes", schema: NodeArtefact },
   "runs/*/volumes.json": { is: "The snapshots of the volumes", schema: VolumesArtefact },
   "runs/*/context.json": {
@@ -56,6 +71,10 @@ export const ARTEFACTS: Readonly<Record<PublishedKey, Published>> = {
   "runs/*/aws-context.json": {
     is: "What CloudTrail, GuardDuty, IAM and the audit log know of the target",
     schema: AwsContextRecord,
+  },
+  "runs/*/snapshots.json": {
+    is: "How far the snapshots had come when the run ended",
+    schema: Snapshots,
   },
   "runs/*/after.json": { is: "What was read back, and the verdict on it", schema: After },
   "runs/*/after-pods-*.json": { is: "A page of pods, part of after.json", schema: PodPage },

@@ -14,7 +14,7 @@ import {
   time,
 } from "./pieces.ts";
 
-const ObjectRef = z.strictObject({
+export const ObjectRef = z.strictObject({
   apiVersion: z.string().describe("Its API group and version"),
   kind: z.string().describe("Its kind"),
   namespace: z.string().nullable().describe("Null for kinds that lie in none"),
@@ -24,7 +24,7 @@ const ObjectRef = z.strictObject({
 const patch = z
   .custom<JsonPatch>((value) => Array.isArray(value))
   .meta({ type: "array", description: "JSON Patch (RFC 6902), as it is sent" });
-const patchOf = z.strictObject({
+export const patchOf = z.strictObject({
   action: z.literal("patch").describe("What is done"),
   object: ObjectRef.describe("The object that it is done to"),
   patch,

@@ -18,6 +18,12 @@ export const Result = z.strictObject({
     .number()
     .nullable()
     .describe("From the sensor's clock to `quarantinedAt`; null unless contained"),
+  notPreserved: list(
+    z.strictObject({
+      what: z.string().describe("A node, pod, instance, volume, claim, snapshot or setting"),
+      reason: z.string().describe("Why not"),
+    }),
+  ).describe("What could not be preserved; more may lie in preservation.json and snapshots.json"),
   missing: list(Missing).describe("Evidence that a state could not take"),
 });
 export type Result = z.infer<typeof Result>;

@@ -7,7 +7,6 @@ import {
   Endpoint,
   Labels,
   list,
-  Mode,
   Namespace,
   Network,
   names,
@@ -115,43 +114,3 @@ export const After = z.strictObject({
   podPages,
 });
 export type After = z.infer<typeof After>;
-
-export const NodeArtefact = z.strictObject({
-  capturedAt: time("When it was read"),
-  nodes: list(
-    z.strictObject({
-      node: z.string().describe("Name of the node"),
-      instanceId: z.string().nullable().describe("Null where no EC2 instance is behind it"),
-      pods: names("Pods of the target on it"),
-      volumeIds: names("EBS volumes that are attached to it"),
-    }),
-  ).describe("The nodes under the target"),
-  claims: list(
-    z.strictObject({
-      pod: z.string().describe("The pod"),
-      claim: z.string().describe("Its PersistentVolumeClaim"),
-      volumeId: z.string().describe("The EBS volume"),
-    }),
-  ).describe("EBS volumes behind the pods' claims"),
-});
-export type NodeArtefact = z.infer<typeof NodeArtefact>;
-
-export const VolumesArtefact = z.strictObject({
-  capturedAt: time("When the snapshots had been asked for"),
-  mode: Mode,
-  volumeIds: names("Every volume under the target"),
-  snapshots: list(
-    z.strictObject({
-      snapshotId: z.string().describe("The EBS snapshot"),
-      volumeId: z.string().describe("The volume that it is of"),
-      state: z.string().describe("As EC2 said: pending, completed or error"),
-    }),
-  ).describe("Snapshots that carry the case's tag"),
-  notPreserved: list(
-    z.strictObject({
-      what: z.string().describe("A volume, claim, node or pod"),
-      reason: z.string().describe("Why not"),
-    }),
-  ).describe("What could not be preserved, and why"),
-});
-export type VolumesArtefact = z.infer<typeof VolumesArtefact>;

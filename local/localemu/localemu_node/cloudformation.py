@@ -154,11 +154,13 @@ class ClusterProvider(SimpleProvider):
     CREATE_ONLY = ["Name", "RoleArn"]
     GENERATED_NAME = "Name"
 
-    # moto has no access configuration, and its logging has another shape than the template's.
-    UNSUPPORTED = ["AccessConfig", "Logging"]
-
     def create_resource(self, client: BaseClient, model: Model) -> None:
-        request = lower_camel_case(without(model, "Tags", *self.READ_ONLY, *self.UNSUPPORTED))
+        request = lower_camel_case(without(model, "Tags", "Logging", *self.READ_ONLY))
+        # The template names the logs that are on, the API says of each whether it is.
+        on = model.get("Logging", {}).get("ClusterLogging", {}).get("EnabledTypes", [])
+        if on:
+            types = [log["Type"] for log in on]
+            request["logging"] = {"clusterLogging": [{"types": types, "enabled": True}]}
         client.create_cluster(**request, tags=tag_map(model.get("Tags", {})))
         cluster = client.describe_cluster(name=model["Name"])["cluster"]
         model["Id"] = model["Name"]
@@ -166,8 +168,9 @@ class ClusterProvider(SimpleProvider):
         model["Endpoint"] = cluster["endpoint"]
         model["CertificateAuthorityData"] = cluster["certificateAuthority"]["data"]
         model["OpenIdConnectIssuerUrl"] = cluster["identity"]["oidc"]["issuer"]
-        # moto creates no security group for a cluster; the id only has to be well-formed.
-        model["ClusterSecurityGroupId"] = "sg-00000000"
+        # There is none for subnets that EC2 does not know; the id only has to be well-formed.
+        group_id = cluster["resourcesVpcConfig"].get("clusterSecurityGroupId")
+        model["ClusterSecurityGroupId"] = group_id or "sg-00000000"
 
     def delete_resource(self, client: BaseClient, model: Model) -> None:
         client.delete_cluster(name=model["Name"])
@@ -205,7 +208,7 @@ class AccessEntryProvider(SimpleProvider):
 
 
 class AddonProvider(SimpleProvider):
-    """Recorded only: moto has no add-ons, and the local control plane runs none."""
+    """Recorded only: the local control plane runs none."""
 
     TYPE = "AWS::EKS::Addon"
     SERVICE = "eks"
@@ -214,12 +217,19 @@ class AddonProvider(SimpleProvider):
     CREATE_ONLY = ["ClusterName", "AddonName"]
 
     def create_resource(self, client: BaseClient, model: Model) -> None:
-        cluster_arn = client.describe_cluster(name=model["ClusterName"])["cluster"]["arn"]
-        addons_arn = cluster_arn.replace(":cluster/", ":addon/")
-        model["Arn"] = f"{addons_arn}/{model['AddonName']}/local"
+        created = client.create_addon(**self._request(model))
+        model["Arn"] = created["addon"]["addonArn"]
+
+    def update_resource(self, client: BaseClient, model: Model) -> None:
+        client.update_addon(**self._request(model))
 
     def delete_resource(self, client: BaseClient, model: Model) -> None:
-        """Nothing exists outside the template's record."""
+        client.delete_addon(clusterName=model["ClusterName"], addonName=model["AddonName"])
+
+    @staticmethod
+    def _request(model: Model) -> dict[str, str]:
+        kept = ("ClusterName", "AddonName", "AddonVersion", "ConfigurationValues")
+        return lower_camel_case({name: model[name] for name in kept if name in model})
 
 
 class WorkGroupProvider(SimpleProvider):

@@ -1,17 +1,29 @@
-"""EBS snapshot locks, and the state of new snapshots.
+"""EBS snapshot locks, the state of new snapshots, DNS of VPCs, and the id of S3's prefix list.
 
 Upstream has no LockSnapshot and DescribeLockedSnapshots, and moto answers CreateSnapshots with a
 ``<status>`` element where EC2's SnapshotInfo has ``<state>``, so that the SDK sees no state. The
-locks live in memory and describe themselves; deleting a locked snapshot is not refused.
+locks live in memory and describe themselves; a locked snapshot cannot be deleted. Which error code
+EC2 answers to that is not documented: the one here is a guess.
+
+moto gives AWS's prefix lists another id in every run; `stages.ts` names that of S3. A VPC of a
+template gets none of the DNS settings that the template gives it.
 """
 
 import datetime
 from typing import Any
 
 from localemu.aws.api import CommonServiceException, RequestContext, handler
+from localemu.services.cloudformation.resource_provider import ProgressEvent, ResourceRequest
 from localemu.services.ec2.provider import Ec2Provider
+from localemu.services.ec2.resource_providers.aws_ec2_vpc import EC2VPCProvider
 from localemu.services.stores import AccountRegionBundle, BaseStore, LocalAttribute
+from moto.ec2.exceptions import EC2ClientError
+from moto.ec2.models import ec2_backends
+from moto.ec2.models.elastic_block_store import EBSBackend, Snapshot
+from moto.ec2.models.managed_prefixes import ManagedPrefixList
 from moto.ec2.responses import elastic_block_store
+
+S3_PREFIX_LIST_ID = "pl-00000000"
 
 SnapshotLock = dict[str, Any]
 
@@ -63,6 +75,8 @@ def lock_snapshot(
     self: Ec2Provider, context: RequestContext, request: dict[str, Any]
 ) -> dict[str, Any]:
     now = datetime.datetime.now(tz=datetime.UTC)
+    # Raises what EC2 does for a snapshot that does not exist.
+    ec2_backends[context.account_id][context.region].get_snapshot(request["SnapshotId"])
     locks = locks_of(context)
     lock = new_lock(request, context.account_id, now)
     current = locks.get(lock["SnapshotId"])
@@ -92,7 +106,52 @@ def describe_locked_snapshots(
     }
 
 
+delete_unconditionally = EBSBackend.delete_snapshot
+
+
+def delete_snapshot(self: EBSBackend, snapshot_id: str) -> Snapshot:
+    lock = snapshot_locks[self.account_id][self.region_name].locks.get(snapshot_id)
+    if lock and datetime.datetime.now(tz=datetime.UTC) < lock["LockExpiresOn"]:
+        raise EC2ClientError(
+            "OperationNotPermitted", f"Snapshot {snapshot_id} is locked and cannot be deleted."
+        )
+    return delete_unconditionally(self, snapshot_id)
+
+
+def name_the_prefix_list_of_s3() -> None:
+    initialize = ManagedPrefixList.__init__
+
+    def initialize_with_known_id(self: ManagedPrefixList, *args: Any, **kwargs: Any) -> None:
+        initialize(self, *args, **kwargs)
+        if self.owner_id == "AWS" and str(self.prefix_list_name).endswith(".s3"):
+            self.id = S3_PREFIX_LIST_ID
+
+    ManagedPrefixList.__init__ = initialize_with_known_id
+
+
+def give_vpcs_of_templates_their_dns() -> None:
+    create = EC2VPCProvider.create
+
+    def create_with_dns(self: EC2VPCProvider, request: ResourceRequest) -> ProgressEvent:
+        # The model that comes back is what EC2 says: what the template says is read before.
+        names = ("EnableDnsSupport", "EnableDnsHostnames")
+        wanted = {n: request.desired_state[n] for n in names if n in request.desired_state}
+        event = create(self, request)
+        vpc_id = event.resource_model.get("VpcId")
+        for name, value in wanted.items() if vpc_id else ():
+            request.aws_client_factory.ec2.modify_vpc_attribute(
+                VpcId=vpc_id, **{name: {"Value": value}}
+            )
+            event.resource_model[name] = value
+        return event
+
+    EC2VPCProvider.create = create_with_dns
+
+
 def apply() -> None:
+    EBSBackend.delete_snapshot = delete_snapshot
+    give_vpcs_of_templates_their_dns()
+    name_the_prefix_list_of_s3()
     Ec2Provider.lock_snapshot = lock_snapshot
     Ec2Provider.describe_locked_snapshots = describe_locked_snapshots
     template = elastic_block_store.CREATE_SNAPSHOTS_RESPONSE

@@ -7,12 +7,14 @@ from localemu.runtime import hooks
 
 LOG = logging.getLogger(__name__)
 
-# In this order: the first makes the modules that the others patch importable.
+# In this order: the first makes the modules that the others patch importable, and eks_clusters
+# builds on eks.
 CORRECTIONS = (
     "python_compatibility",
     "listen",
     "shutdown",
     "eks",
+    "eks_clusters",
     "sts",
     "pipes",
     "s3",

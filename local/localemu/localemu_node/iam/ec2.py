@@ -102,6 +102,19 @@ def tagging(action: str) -> Reading:
     return reading
 
 
+def modifying_an_instance(call: Call) -> list[Access]:
+    """The attribute that is set is a condition key, with its value."""
+    changed = {
+        f"ec2:attribute/{name.lower()}": [str(value["Value"]).lower()]
+        for name, value in call.parameters.items()
+        if isinstance(value, dict) and "Value" in value
+    }
+    return [
+        Access(access.action, access.resource, {"ec2:attribute/": [], **access.keys, **changed})
+        for access in naming("ModifyInstanceAttribute", "InstanceId")(call)
+    ]
+
+
 # Actions that only list things know no resources.
 DESCRIBING = (
     "DescribeInstances",
@@ -111,6 +124,7 @@ DESCRIBING = (
     "DescribeNetworkInterfaces",
     "DescribeSecurityGroups",
     "DescribeLockedSnapshots",
+    "DescribeInstanceAttribute",
 )
 
 OPERATIONS: dict[str, Reading] = {
@@ -125,7 +139,7 @@ OPERATIONS: dict[str, Reading] = {
     "ModifySnapshotAttribute": naming("ModifySnapshotAttribute", "SnapshotId"),
     "DeleteVolume": naming("DeleteVolume", "VolumeId"),
     "DetachVolume": naming("DetachVolume", "VolumeId", "InstanceId"),
-    "ModifyInstanceAttribute": naming("ModifyInstanceAttribute", "InstanceId"),
+    "ModifyInstanceAttribute": modifying_an_instance,
     "StopInstances": naming("StopInstances", "InstanceIds"),
     "TerminateInstances": naming("TerminateInstances", "InstanceIds"),
 }

@@ -50,6 +50,12 @@ def invoke(call: Call) -> list[Access]:
     return [Access("lambda:InvokeFunction", f"{arn}:{qualifier}" if qualifier else arn)]
 
 
+def auto_scaling_group_of(call: Call) -> str:
+    # Its ARN has an id that a caller who has only the name does not know.
+    name = call.parameters["AutoScalingGroupName"]
+    return call.arn("autoscaling", f"autoScalingGroup:*:autoScalingGroupName/{name}")
+
+
 def log_stream_of(call: Call) -> str:
     group, stream = call.parameters["logGroupName"], call.parameters["logStreamName"]
     return call.arn("logs", f"log-group:{group}:log-stream:{stream}")
@@ -96,6 +102,10 @@ OPERATIONS: dict[str, dict[str, Reading]] = {
         "CreateAccessEntry": on("eks:CreateAccessEntry", named("eks", "cluster/", "clusterName")),
     },
     "events": {"PutEvents": put_events},
+    "autoscaling": {
+        "DescribeAutoScalingInstances": on_everything("autoscaling:DescribeAutoScalingInstances"),
+        "SetInstanceProtection": on("autoscaling:SetInstanceProtection", auto_scaling_group_of),
+    },
     "sqs": {
         action: on(f"sqs:{action.removesuffix('Batch')}", queue_of)
         for action in (

@@ -1,0 +1,47 @@
+import type { Mode } from "../alert/alert.ts";
+import type { CaseRef } from "../case/case.ts";
+import type { Kubernetes, Pod } from "../kubernetes.ts";
+import type { Target } from "../target/target.ts";
+
+/** What the states that preserve node and disks are given. */
+export interface UnderTarget {
+  readonly case: CaseRef;
+  readonly target: Target;
+  /** UID of the proven target. */
+  readonly uid: string;
+  readonly mode: Mode;
+  /** How often this state was tried before, 0 at first. */
+  readonly attempt: number;
+}
+
+/**
+ * The pods under a proven target: the pod itself while it has its UID, or all pods of the namespace.
+ * Of these only what leads to their nodes and volumes: a namespace may have thousands of pods.
+ */
+export async function targetPods(
+  target: Target,
+  uid: string,
+  kubernetes: Pick<Kubernetes, "pod" | "podPages">,
+): Promise<readonly Pod[]> {
+  if (target.kind === "namespace") {
+    const pods: Pod[] = [];
+    for await (const page of kubernetes.podPages(target.namespace)) pods.push(...page.map(slim));
+    return pods;
+  }
+  const pod = await kubernetes.pod(target.namespace, target.name);
+  return pod?.metadata.uid === uid ? [pod] : [];
+}
+
+/** Pods by the node that they run on; the empty name stands for those that run on none yet. */
+export function byNode(pods: readonly Pod[]): ReadonlyMap<string, readonly Pod[]> {
+  return Map.groupBy(pods, (pod) => pod.spec.nodeName ?? "");
+}
+
+function slim({ metadata, spec }: Pod): Pod {
+  const { name, namespace = "", uid, annotations } = metadata;
+  const { nodeName, volumes } = spec;
+  return {
+    metadata: { name, namespace, ...(uid && { uid }), ...(annotations && { annotations }) },
+    spec: { containers: [], ...(nodeName && { nodeName }), ...(volumes && { volumes }) },
+  };
+}
