@@ -42,8 +42,8 @@ async function main(): Promise<void> {
   }
 }
 
-function describe(what: string, { requests, ms, rssMb }: StateCost): string {
-  return `${what.padEnd(40)} ${requests} requests, ${ms} ms, ${rssMb} MB`;
+function describe(what: string, { requests, ms, rssMb, idleMb }: StateCost): string {
+  return `${what.padEnd(40)} ${requests} requests, ${ms} ms, ${rssMb} MB (${idleMb} idle)`;
 }
 
 async function fill(kubernetes: KubeConfig, namespace: string, count: number): Promise<void> {
