@@ -223,6 +223,12 @@ const Evidence = z.strictObject({
   /** Days after which evidence moves to S3 Glacier Instant Retrieval. Default 90, as it costs less. */
   archiveAfterDays: z.number().int().min(1).default(90),
   /**
+   * Seconds that containment waits for the state of the target to be written down before it changes
+   * anything; what is not read by then is listed as missing. Default 5: most targets take one, and
+   * an attacker uses every further one.
+   */
+  waitSeconds: z.number().int().min(2).max(60).default(5),
+  /**
    * IAM roles of people who may read evidence from outside the VPC: `containment runs`, `verify`,
    * Athena. Default none: then it is read from inside the VPC only.
    */

@@ -1,4 +1,5 @@
 import type { ClusterAccess, Clusters } from "../core/cluster/authenticate.ts";
+import type { Identities } from "../core/credentials/preview-credentials.ts";
 import type { Announcements } from "../core/evidence/record-run.ts";
 import type { EvidenceStore } from "../core/evidence/store.ts";
 import type { Kubernetes } from "../core/kubernetes.ts";
@@ -10,6 +11,7 @@ import { ec2Volumes } from "./aws/ec2-volumes.ts";
 import { eksClusters } from "./aws/eks-clusters.ts";
 import { eventBus } from "./aws/event-bus.ts";
 import { evidenceBucket } from "./aws/evidence-bucket.ts";
+import { awsIdentities } from "./aws/identities.ts";
 import * as environment from "./environment.ts";
 import { writer } from "./invocation.ts";
 import { kubernetesApi } from "./kubernetes/api.ts";
@@ -33,6 +35,10 @@ export function clusters(): Clusters {
 
 export function volumes(): Volumes {
   return ec2Volumes(CLIENT_SETTINGS);
+}
+
+export function identities(): Identities {
+  return awsIdentities(CLIENT_SETTINGS);
 }
 
 export function instances(): Instances {

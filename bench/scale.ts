@@ -13,7 +13,7 @@ import { startLocalStage } from "../local/stage.ts";
 import { SCALED_STATES, type ScaleInput, type StateCost } from "./scale-state.ts";
 
 const run = promisify(execFile);
-const SIZES = [5, 5_000];
+const SIZES = [5, 500, 5_000];
 /** Requests under way at once while the pods are made. */
 const MAKERS = 16;
 /** A pod of a busy cluster is about as large: environment, probes, managed fields and annotations. */
@@ -42,8 +42,8 @@ async function main(): Promise<void> {
   }
 }
 
-function describe(what: string, { requests, ms, rssMb }: StateCost): string {
-  return `${what.padEnd(40)} ${requests} requests, ${ms} ms, ${rssMb} MB`;
+function describe(what: string, { requests, ms, rssMb, idleMb }: StateCost): string {
+  return `${what.padEnd(40)} ${requests} requests, ${ms} ms, ${rssMb} MB (${idleMb} idle)`;
 }
 
 async function fill(kubernetes: KubeConfig, namespace: string, count: number): Promise<void> {

@@ -1,4 +1,5 @@
 import type { Permission } from "./cluster/rights.ts";
+import type { ContextReads } from "./kubernetes-context.ts";
 import type { Denial, PolicyKind, PolicySet } from "./policies.ts";
 
 /**
@@ -38,10 +39,14 @@ export interface Pod {
     readonly volumes?: readonly {
       readonly name: string;
       readonly persistentVolumeClaim?: { readonly claimName: string };
+      readonly projected?: {
+        readonly sources?: readonly { readonly serviceAccountToken?: ProjectedToken }[];
+      };
       /** A claim of the pod's own, named after the pod and this volume. */
       readonly ephemeral?: unknown;
       readonly awsElasticBlockStore?: InTreeVolume;
     }[];
+    readonly automountServiceAccountToken?: boolean;
     readonly containers: readonly Container[];
     readonly initContainers?: readonly Container[];
     readonly ephemeralContainers?: readonly Container[];
@@ -75,7 +80,17 @@ export interface ContainerStatus {
   readonly name: string;
   /** `containerd://` and 64 hexadecimal digits. */
   readonly containerID?: string;
+  readonly restartCount?: number;
   readonly lastState?: { readonly terminated?: { readonly containerID?: string } };
+}
+
+/** A token that the kubelet writes into a volume and renews. */
+export interface ProjectedToken {
+  /** Left out: the API server. */
+  readonly audience?: string;
+  /** Seconds. Default 3600. */
+  readonly expirationSeconds?: number;
+  readonly path: string;
 }
 
 export interface LabelSelector {
@@ -98,6 +113,7 @@ export interface Node {
     /** True on a cordoned node: the scheduler puts no further pod on it. */
     readonly unschedulable?: boolean;
   };
+  readonly status?: { readonly conditions?: readonly unknown[]; readonly nodeInfo?: unknown };
 }
 
 /** The controllers of pods whose behaviour decides what becomes of a quarantined pod. */
@@ -237,7 +253,7 @@ export type JsonPatch = readonly {
  * Errors: `KubernetesUnavailable`, `KubernetesThrottled`, `KubernetesUnauthorized`,
  * `KubernetesConflict` (transient); `KubernetesForbidden`, `KubernetesRejected` (permanent).
  */
-export interface Kubernetes {
+export interface Kubernetes extends ContextReads {
   namespace(name: string): Promise<Namespace | null>;
   pod(namespace: string, name: string): Promise<Pod | null>;
   /** All pods of a namespace, a page at a time, so that a large one fits into a small function. */

@@ -1,5 +1,6 @@
 import type { Clusters } from "./cluster/authenticate.ts";
 import type { ClusterRead, ClusterWrite } from "./cluster/rights.ts";
+import type { Identities } from "./credentials/preview-credentials.ts";
 import type { KeyPattern } from "./evidence/keys.ts";
 import type { Announcements } from "./evidence/record-run.ts";
 import type { EvidenceStore } from "./evidence/store.ts";
@@ -20,6 +21,7 @@ export interface Needs {
   readonly evidence?: EvidenceNeeds;
   readonly clusters?: readonly (keyof Clusters)[];
   readonly volumes?: readonly (keyof Volumes)[];
+  readonly identities?: readonly (keyof Identities)[];
   readonly instances?: readonly (keyof Instances)[];
   readonly announcements?: readonly (keyof Announcements)[];
   /** What later states need and this one finds out beforehand: its function holds their rights too. */

@@ -1,6 +1,9 @@
 import { TRIAGE_NEEDS } from "../core/alert/triage.ts";
 import { OPEN_CASE_NEEDS, RECORD_IGNORED_NEEDS } from "../core/case/case.ts";
 import { AUTHENTICATE_NEEDS } from "../core/cluster/authenticate.ts";
+import { CAPTURE_CONTEXT_NEEDS } from "../core/context/capture-context.ts";
+import { RECORD_CONTEXT_NEEDS } from "../core/context/record-context.ts";
+import { PREVIEW_CREDENTIALS_NEEDS } from "../core/credentials/preview-credentials.ts";
 import { RECORD_RUN_NEEDS } from "../core/evidence/record-run.ts";
 import type { Needs } from "../core/needs.ts";
 import { FOLLOW_SNAPSHOTS_NEEDS } from "../core/node/follow-snapshots.ts";
@@ -23,6 +26,9 @@ export const NEEDS = {
   CompletePolicy: COMPLETE_POLICY_NEEDS,
   PreserveNode: PRESERVE_NODE_NEEDS,
   SnapshotNodeEbs: SNAPSHOT_NODE_EBS_NEEDS,
+  CaptureContext: CAPTURE_CONTEXT_NEEDS,
+  PreviewCredentials: PREVIEW_CREDENTIALS_NEEDS,
+  RecordContext: RECORD_CONTEXT_NEEDS,
   FollowSnapshots: FOLLOW_SNAPSHOTS_NEEDS,
   SnapshotAfter: SNAPSHOT_AFTER_NEEDS,
   RecordRun: RECORD_RUN_NEEDS,

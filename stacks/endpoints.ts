@@ -19,8 +19,12 @@ export const INTERFACE_ENDPOINTS: readonly InterfaceEndpoint[] = [
   {
     service: "eks",
     callers: ["functions", "bastion"],
-    actions: ["eks:DescribeCluster"],
-    why: "Authenticate finds the API server; people on the bastion make a kubeconfig",
+    actions: [
+      "eks:DescribeCluster",
+      "eks:ListPodIdentityAssociations",
+      "eks:DescribePodIdentityAssociation",
+    ],
+    why: "Authenticate finds the API server, PreviewCredentials roles; people make a kubeconfig",
   },
   {
     service: "ec2",

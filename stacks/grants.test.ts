@@ -60,6 +60,8 @@ describe("what the functions may do on AWS", () => {
       "ApplyPolicy",
       "CompletePolicy",
       "PreserveNode",
+      "CaptureContext",
+      "PreviewCredentials",
       "SnapshotAfter",
       "RecordRun",
     ]);

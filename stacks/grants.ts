@@ -4,6 +4,7 @@ import { volumeStatements } from "../adapters/aws/ec2-volumes.ts";
 import { clusterStatements } from "../adapters/aws/eks-clusters.ts";
 import { announcementStatements } from "../adapters/aws/event-bus.ts";
 import { evidenceStatements } from "../adapters/aws/evidence-bucket.ts";
+import { identityStatements } from "../adapters/aws/identities.ts";
 import type { Statement } from "../adapters/aws/statement.ts";
 import type { Needs } from "../core/needs.ts";
 import type { StateName } from "../functions/contract.ts";
@@ -44,6 +45,7 @@ export function statementsOf(state: StateName, resources: Resources): readonly S
     clusters = [],
     volumes = [],
     instances = [],
+    identities = [],
     announcements = [],
   }: Needs = NEEDS[state];
   const s3Service = `s3.${resources.region}.${resources.urlSuffix}`;
@@ -51,6 +53,7 @@ export function statementsOf(state: StateName, resources: Resources): readonly S
     ...evidenceStatements(evidence, { ...resources, s3Service }),
     ...clusterStatements(clusters, resources),
     ...volumeStatements(volumes, resources),
+    ...identityStatements(identities, resources),
     ...instanceStatements(instances, resources),
     ...announcementStatements(announcements, resources),
   ];

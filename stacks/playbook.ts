@@ -11,6 +11,7 @@ import { groupsOf, talksToCluster } from "../kubernetes/groups.ts";
 import { settingsFor } from "../stages.ts";
 import { accept, INLINE_IS_MEANT } from "./accepted-findings.ts";
 import { cluster } from "./cluster.ts";
+import { contextRights } from "./context-rights.ts";
 import { evidence } from "./evidence.ts";
 import { foundation } from "./foundation.ts";
 import { functionRole } from "./function-role.ts";
@@ -22,6 +23,8 @@ import { operations } from "./operations.ts";
 const TIMEOUT_SECONDS: Partial<Record<StateName, number>> = {
   PreserveNode: 140,
   SnapshotNodeEbs: 140,
+  CaptureContext: 60,
+  PreviewCredentials: 50,
   RecordRun: 55,
 };
 const DEFAULT_TIMEOUT_SECONDS = 10;
@@ -139,6 +142,7 @@ export function playbook({ stack, app }: StackContext) {
       DeadLetterQueueUrl: deadLetters.queueUrl,
       KillSwitchName: killSwitch.parameterName,
       TopicArn: topic.topicArn,
+      EvidenceWaitSeconds: String(settings.evidence.waitSeconds),
       ...Object.fromEntries(functions.map(({ state, fn }) => [`${state}Function`, fn.functionArn])),
     },
     tracingEnabled: true,
@@ -166,12 +170,14 @@ export function playbook({ stack, app }: StackContext) {
       resources: [key.keyArn],
       conditions: { StringEquals: { "kms:ViaService": `sns.${stack.region}.${stack.urlSuffix}` } },
     }),
+    ...contextRights(stack, clusterName),
   ]) {
     machine.addToRolePolicy(statement);
   }
   accept(machine, {
     "AwsSolutions-IAM5":
-      "Delivery of logs and tracing know no resource; a function's star stands for its versions.",
+      "Delivery of logs, tracing, CloudTrail's events and queries know no resource; a function's star " +
+      "stands for its versions, those of stacks/context-rights.ts for what only AWS names.",
     "NIST.800.53.R5-IAMNoInlinePolicy": INLINE_IS_MEANT,
   });
 

@@ -154,7 +154,7 @@ describe.each(STAGE_NAMES)("stage %s", (stage) => {
 
     test("may do no action by wildcard, and everywhere only what has no resource of its own", () => {
       const withoutResource =
-        /^(ec2:Describe|autoscaling:DescribeAutoScalingInstances$|xray:|ssm:UpdateInstanceInformation$|ssmmessages:|ec2messages:|ec2:(Create|Delete)NetworkInterface$|ec2:(Una|A)ssignPrivateIpAddresses$|logs:\w*(LogDeliver|ResourcePolic|DescribeLogGroups))/;
+        /^(ec2:Describe|autoscaling:DescribeAutoScalingInstances$|xray:|ssm:UpdateInstanceInformation$|ssmmessages:|ec2messages:|ec2:(Create|Delete)NetworkInterface$|ec2:(Una|A)ssignPrivateIpAddresses$|logs:\w*(LogDeliver|ResourcePolic|DescribeLogGroups)|cloudtrail:LookupEvents$|guardduty:ListDetectors$|logs:GetQueryResults$)/;
       for (const { of, actions, resources } of allowed()) {
         expect(
           actions.filter((action) => action.includes("*")),

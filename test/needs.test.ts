@@ -4,10 +4,14 @@
  * that nothing is declared which no way through a state leads to is said here, by going all ways.
  */
 import { beforeAll, describe, expect, test } from "vitest";
+import { within } from "../adapters/within.ts";
 import type { Alert, Mode } from "../core/alert/alert.ts";
 import { openCase, recordIgnored } from "../core/case/case.ts";
 import { authenticate, type ClusterAccess } from "../core/cluster/authenticate.ts";
 import { type NetworkFacts, observeNetwork } from "../core/cluster/network.ts";
+import { captureContext } from "../core/context/capture-context.ts";
+import { recordContext } from "../core/context/record-context.ts";
+import { previewCredentials } from "../core/credentials/preview-credentials.ts";
 import { recordRun } from "../core/evidence/record-run.ts";
 import { followSnapshots } from "../core/node/follow-snapshots.ts";
 import { preserveNode } from "../core/node/preserve-node.ts";
@@ -27,6 +31,7 @@ import { STATES } from "../functions/contract.ts";
 import { NEEDS } from "../functions/needs.ts";
 import type { MemoryCluster } from "./memory/cluster.ts";
 import { type MemoryStore, memoryStore } from "./memory/evidence-store.ts";
+import { memoryIdentities } from "./memory/identities.ts";
 import { AN_INSTANCE, memoryInstances } from "./memory/instances.ts";
 import { aCluster, OWNERS, type Owner } from "./memory/owned-pod.ts";
 import { unpublished } from "./memory/published.ts";
@@ -49,6 +54,7 @@ const ALERT: Alert = {
 };
 const OPENING = { alert: ALERT, reason: "a test", execution: EXECUTION, event: {} };
 const now = () => new Date("2026-11-22T17:55:30.000Z");
+const IN_TIME = "2026-11-22T17:55:35.000Z";
 const minutesLater = () => new Date("2026-11-22T17:59:30.000Z");
 
 const common = { cluster: "prod-eks-1", namespace: "payments", uid: null };
@@ -89,6 +95,9 @@ const used = {
   CompletePolicy: usage(NEEDS.CompletePolicy),
   PreserveNode: usage(NEEDS.PreserveNode),
   SnapshotNodeEbs: usage(NEEDS.SnapshotNodeEbs),
+  CaptureContext: usage(NEEDS.CaptureContext),
+  PreviewCredentials: usage(NEEDS.PreviewCredentials),
+  RecordContext: usage(NEEDS.RecordContext),
   FollowSnapshots: usage(NEEDS.FollowSnapshots),
   SnapshotAfter: usage(NEEDS.SnapshotAfter),
   RecordRun: usage(NEEDS.RecordRun),
@@ -178,8 +187,12 @@ beforeAll(async () => {
       await makePlan(input, { kubernetes, settings: SETTINGS, now });
     }
     const before = portsFor("SnapshotBefore");
-    await snapshotBefore({ case: CASE, target, network: VPC }, before);
+    await snapshotBefore(
+      { case: CASE, target, network: VPC, evidenceUntil: IN_TIME },
+      { ...before, within },
+    );
     await preserve(target);
+    await capture(target);
     await open(target);
   }
   await recordIgnored({ ...OPENING, alert: null }, portsFor("RecordIgnored").store);
@@ -204,6 +217,19 @@ async function preserve(target: Target): Promise<void> {
   const followed = recorded(ec2, used.FollowSnapshots.other);
   const { store } = portsFor("FollowSnapshots");
   await followSnapshots({ case: CASE, since: null }, { volumes: followed, store, bound: 0, now });
+}
+
+/** Context and credentials of the target's pods. */
+async function capture(target: Target): Promise<void> {
+  const uid = target.kind === "pod" ? "uid-1" : "uid-of-payments";
+  const input = { case: CASE, target, uid };
+  const cluster = aCluster("Deployment");
+  await captureContext(input, { ...portsFor("CaptureContext", cluster), within });
+  const identities = recorded(memoryIdentities(), used.PreviewCredentials.other);
+  const ports = { ...portsFor("PreviewCredentials", cluster), identities, within };
+  await previewCredentials(input, ports);
+  const aws = { trail: [], findings: [], nodeProfile: null, auditLog: null, missing: [] };
+  await recordContext({ case: CASE, aws }, portsFor("RecordContext"));
 }
 
 /** A case and an alert that joins it, and the ends that a run can come to. */
@@ -266,12 +292,15 @@ test("what is written on all ways is as the published schemas say", () => {
 });
 
 test("the compiler refuses what was not declared", () => {
-  const { kubernetes, store }: Parameters<typeof snapshotBefore>[1] = portsFor("SnapshotBefore");
+  const { kubernetes, store }: Parameters<typeof snapshotBefore>[1] = {
+    ...portsFor("SnapshotBefore"),
+    within,
+  };
 
   // @ts-expect-error SnapshotBefore declares no write
   expect(kubernetes.patch).toBeDefined();
-  // @ts-expect-error nor that it reads Services
-  expect(kubernetes.surroundings).toBeDefined();
+  // @ts-expect-error nor that it reads workloads
+  expect(kubernetes.workload).toBeDefined();
   // @ts-expect-error nor that it reads evidence
   expect(store.read).toBeDefined();
 });

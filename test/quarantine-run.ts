@@ -6,6 +6,7 @@ import { randomUUID } from "node:crypto";
 import { setTimeout as delay } from "node:timers/promises";
 import { kubernetesApi } from "../adapters/kubernetes/api.ts";
 import { httpsTransport } from "../adapters/kubernetes/transport.ts";
+import { within } from "../adapters/within.ts";
 import type { Severity } from "../core/alert/alert.ts";
 import type { CaseRef } from "../core/case/case.ts";
 import { planPermissions } from "../core/cluster/authenticate.ts";
@@ -85,8 +86,9 @@ export async function quarantine(
     pod === null
       ? { ...common, kind: "namespace", name: namespace }
       : { ...common, kind: "pod", name: pod, containerId: null };
-  const before = { kubernetes: as("SnapshotBefore"), store, now };
-  await snapshotBefore({ case: ref, target, network }, before);
+  const before = { kubernetes: as("SnapshotBefore"), store, within, now };
+  const evidenceUntil = new Date(Date.now() + limitMs).toISOString();
+  await snapshotBefore({ case: ref, target, network, evidenceUntil }, before);
   const applied = await applyPolicy(
     {
       case: ref,

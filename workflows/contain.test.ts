@@ -17,13 +17,18 @@ const Catcher = z.object({
 const State = z.object({
   Type: z.string(),
   Comment: z.string(),
-  TimeoutSeconds: z.number().optional(),
+  TimeoutSeconds: z.union([z.number(), z.string()]).optional(),
+  Seconds: z.unknown().optional(),
   Resource: z.string().optional(),
   Arguments: z.unknown().optional(),
   Retry: z.array(Retrier.loose()).default([]),
   Catch: z.array(Catcher).default([]),
 });
-const Branch = z.object({ States: z.record(z.string(), State) });
+/** Branches of a Parallel hold states of any kind, those of a Map no further ones. */
+const Processor = z.object({ States: z.record(z.string(), State) });
+const Branch = z.object({
+  States: z.record(z.string(), State.extend({ ItemProcessor: Processor.optional() })),
+});
 const Machine = z.object({
   QueryLanguage: z.string(),
   TimeoutSeconds: z.number(),
@@ -31,15 +36,15 @@ const Machine = z.object({
 });
 
 const machine = Machine.parse(JSON.parse(text));
-/** Every state by name, those of the parallel branches included. */
+const branches = Object.values(machine.States).flatMap(({ Branches }) => Branches);
+const inBranches = branches.flatMap(({ States }) => Object.entries(States));
+const inMaps = inBranches.flatMap(([, { ItemProcessor }]) =>
+  Object.entries(ItemProcessor?.States ?? {}),
+);
+/** Every state by name, those of parallel branches and of the maps in them included. */
 const all = {
   ...machine.States,
-  ...Object.assign(
-    {},
-    ...Object.values(machine.States).flatMap(({ Branches }) =>
-      Branches.map(({ States }) => States),
-    ),
-  ),
+  ...Object.fromEntries([...inBranches, ...inMaps]),
 } as Readonly<Record<string, z.output<typeof State>>>;
 const states = Object.entries(all);
 const tasks = states.filter(([, state]) => state.Type === "Task");
@@ -48,6 +53,8 @@ const tasks = states.filter(([, state]) => state.Type === "Task");
 const OF_AWS = new Set([
   "States.ALL",
   "States.Timeout",
+  "States.DataLimitExceeded",
+  "CloudWatchLogs.ResourceNotFoundException",
   "Lambda.ClientExecutionTimeoutException",
   "Lambda.ServiceException",
   "Lambda.AWSLambdaException",
@@ -77,12 +84,14 @@ test("every state that runs code is a function, and every function is a state", 
   expect(invoked.toSorted()).toEqual([...STATES].toSorted());
 });
 
-describe.each(tasks)("%s", (_, task) => {
+describe.each(tasks)("%s", (name, task) => {
   test("has a time limit", () => {
-    expect(task.TimeoutSeconds).toBeGreaterThan(0);
+    if (name === "SnapshotBefore") expect(task.TimeoutSeconds).toContain("evidenceUntil");
+    else expect(task.TimeoutSeconds).toBeGreaterThan(0);
   });
 
   test("retries what may heal, with States.ALL last", () => {
+    if (name === "SnapshotBefore") return; // see below
     const names = task.Retry.flatMap(({ ErrorEquals }) => ErrorEquals);
 
     expect(names.at(-1)).toBe("States.ALL");
@@ -99,7 +108,7 @@ describe.each(tasks)("%s", (_, task) => {
   });
 
   test("says for each of our errors whether it is retried", () => {
-    if (task.Resource !== "arn:aws:states:::lambda:invoke") return;
+    if (task.Resource !== "arn:aws:states:::lambda:invoke" || name === "SnapshotBefore") return;
     const attempts = (name: string) =>
       task.Retry.find(({ ErrorEquals }) => ErrorEquals.includes(name))?.MaxAttempts;
 
@@ -109,16 +118,35 @@ describe.each(tasks)("%s", (_, task) => {
 
   test("catches only to go on, with what was missed", () => {
     for (const { Next, Output } of task.Catch) {
-      expect(["Task", "Pass"]).toContain(all[Next]?.Type);
-      expect(Output).toMatch(/'missing': \[(\$states\.input\.missing, )?\{'state': /);
+      expect(["Task", "Pass", "Map", "Choice"]).toContain(all[Next]?.Type);
+      expect(Output).toMatch(
+        /'missing': \[(\$states\.input(\.aws)?\.missing(\[state != 'SnapshotBefore'\])?, )?\{'state': /,
+      );
     }
   });
+});
+
+test("containment waits for evidence until one moment, over all attempts", () => {
+  const { Retry, Catch } = all.SnapshotBefore ?? { Retry: [], Catch: [] };
+
+  expect(Retry).toEqual([]); // the attempts of a Retry have no total
+  expect(Catch.map(({ ErrorEquals, Next }) => ({ ErrorEquals, Next }))).toEqual([
+    { ErrorEquals: [...PERMANENT_ERRORS], Next: "ApplyPolicy" },
+    { ErrorEquals: ["States.ALL"], Next: "SnapshotBeforeAgain" },
+  ]);
+  // Two seconds are left or more: one to wait, one for the attempt, whose limit is what is left.
+  expect(text).toContain("$toMillis($states.input.evidenceUntil) - $millis() >= 2000");
+  expect(all.WaitForSnapshot).toMatchObject({ Type: "Wait", Seconds: 1 });
 });
 
 test("only evidence may be missing: what contains, and what seals, is never caught", () => {
   const caught = tasks.filter(([, { Catch }]) => Catch.length > 0).map(([name]) => name);
 
-  expect(caught.toSorted()).toEqual([
+  const ofContext = Object.keys(branches.at(-1)?.States ?? {});
+  const ofAws = [...ofContext, ...inMaps.map(([name]) => name)];
+
+  expect(ofContext).toContain("CaptureContext");
+  expect(caught.filter((name) => !ofAws.includes(name)).toSorted()).toEqual([
     ...["FollowSnapshots", "PreserveNode"],
     ...["SnapshotAfter", "SnapshotBefore", "SnapshotNodeEbs"],
   ]);

@@ -19,6 +19,7 @@ import {
 import type { Denial } from "../../core/policies.ts";
 import { missingPermissions } from "./access.ts";
 import { apiClient } from "./client.ts";
+import { contextReads } from "./context.ts";
 import { policiesFor, policyEndpointsFor, servedPolicyKinds } from "./policies.ts";
 import { collectionPath, objectPath } from "./resources.ts";
 import { failureOf, type Transport } from "./transport.ts";
@@ -74,6 +75,7 @@ export function kubernetesApi(transport: Transport): Kubernetes {
       return { pods, services, disruptionBudgets, autoscalers };
     },
 
+    ...contextReads(api),
     policyKinds: () => servedPolicyKinds(api),
     policies: (namespace, kinds) => policiesFor(api, namespace, kinds),
     policyEndpoints: (namespace, kinds) => policyEndpointsFor(api, namespace, kinds),

@@ -29,13 +29,13 @@ export function apiClient(transport: Transport) {
   /** A kind that the API server does not serve has no objects. */
   async function* pages<T>(
     path: string,
-    { metadataOnly = false, size = PAGE_SIZE } = {},
+    { metadataOnly = false, size = PAGE_SIZE, fields = "" } = {},
   ): AsyncGenerator<readonly T[]> {
     const accept = metadataOnly ? METADATA_ONLY : undefined;
     let next = "";
     do {
       const from = next === "" ? "" : `&continue=${encodeURIComponent(next)}`;
-      const page = await get<Page<T>>(`${path}?limit=${size}${from}`, accept);
+      const page = await get<Page<T>>(`${path}?limit=${size}${where(fields)}${from}`, accept);
       if (page) yield page.items;
       next = page?.metadata?.continue ?? "";
     } while (next !== "");
@@ -51,11 +51,17 @@ export function apiClient(transport: Transport) {
       return items;
     },
 
-    async firstPage<T>(path: string, { metadataOnly = false } = {}) {
+    async firstPage<T>(path: string, { metadataOnly = false, fields = "" } = {}) {
       const accept = metadataOnly ? METADATA_ONLY : undefined;
-      const page = await get<Page<T>>(`${path}?limit=${PAGE_SIZE}`, accept);
+      const page = await get<Page<T>>(`${path}?limit=${PAGE_SIZE}${where(fields)}`, accept);
       const { continue: next, remainingItemCount } = page?.metadata ?? {};
       return { items: page?.items ?? [], remaining: remainingItemCount ?? (next ? 1 : 0) };
+    },
+
+    /** An answer that is no JSON; `timeoutMs` instead of the usual time. */
+    async text(path: string, timeoutMs: number): Promise<string> {
+      const { body } = await send({ method: "GET", path, accept: "*/*", timeoutMs, text: true });
+      return String(body);
     },
 
     /** Creates or changes; the caller says which failures it handles itself. */
@@ -68,6 +74,11 @@ export function apiClient(transport: Transport) {
       return send({ method, path, body: { contentType, content } }, expected);
     },
   };
+}
+
+/** A field selector, as `spec.nodeName=node-1`. */
+function where(fields: string): string {
+  return fields === "" ? "" : `&fieldSelector=${encodeURIComponent(fields)}`;
 }
 
 export type ApiClient = ReturnType<typeof apiClient>;

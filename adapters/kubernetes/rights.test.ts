@@ -49,11 +49,12 @@ const OBJECT_VERBS = { GET: "get", PUT: "update", PATCH: "patch", DELETE: "delet
 function permissionFor({ method, path }: ApiRequest): Permission | null {
   if (path === "/apis" || path.includes("/selfsubject")) return null;
   const parts =
-    /^\/(?:api|apis\/(?<group>[^/]+))\/v\w+(?:\/namespaces\/(?<namespace>[^/]+)(?=\/))?\/(?<resource>[^/?]+)(?:\/(?<name>[^/?]+))?/.exec(
+    /^\/(?:api|apis\/(?<group>[^/]+))\/v\w+(?:\/namespaces\/(?<namespace>[^/]+)(?=\/))?\/(?<resource>[^/?]+)(?:\/(?<name>[^/?]+)(?:\/(?<part>[a-z]+))?)?/.exec(
       path,
     )?.groups;
   if (!parts?.resource) throw new Error(`cannot read ${method} ${path}`);
-  const { group = "", namespace, resource, name } = parts;
+  const { group = "", namespace, name, part } = parts;
+  const resource = part === undefined ? parts.resource : `${parts.resource}/${part}`;
   const scope = { group, resource, ...(namespace && { namespace }) };
   if (method === "POST") return { verb: "create", ...scope };
   if (name === undefined) return { verb: "list", ...scope };
@@ -74,6 +75,9 @@ function inWords(permissions: readonly Permission[]): readonly string[] {
   return [...new Set(words)].toSorted();
 }
 
+const CONTAINER = { namespace: "team", pod: "thing", container: "app", previous: false };
+const LOG_BOUNDS = { tailLines: 10, limitBytes: 100, timeoutMs: 100 };
+
 async function all(pages: AsyncIterable<unknown>): Promise<void> {
   for await (const _ of pages);
 }
@@ -92,6 +96,17 @@ const READS: Readonly<Record<ClusterRead, (kubernetes: Kubernetes) => Promise<un
   calicoAgent: (kubernetes) => kubernetes.calicoAgent(),
   cniConfig: (kubernetes) => Promise.all(CNI_CONFIGS.map((name) => kubernetes.cniConfig(name))),
   surroundings: (kubernetes) => kubernetes.surroundings("team"),
+  events: (kubernetes) => kubernetes.events("team", "uid"),
+  services: (kubernetes) => kubernetes.services("team"),
+  endpointSlices: (kubernetes) => kubernetes.endpointSlices("team"),
+  serviceAccount: (kubernetes) => kubernetes.serviceAccount("team", "thing"),
+  serviceAccountPages: (kubernetes) => all(kubernetes.serviceAccountPages()),
+  bindingPages: (kubernetes) => all(kubernetes.bindingPages()),
+  role: (kubernetes) =>
+    Promise.all([kubernetes.role("team", "thing"), kubernetes.role(null, "thing")]),
+  podsOnNode: (kubernetes) => all(kubernetes.podsOnNode("node")),
+  podsOfServiceAccount: (kubernetes) => all(kubernetes.podsOfServiceAccount("team", "thing")),
+  containerLog: (kubernetes) => kubernetes.containerLog(CONTAINER, LOG_BOUNDS),
   policyKinds: (kubernetes) => kubernetes.policyKinds(),
   policies: (kubernetes) => kubernetes.policies("team", ALL_KINDS),
   policyEndpoints: (kubernetes) => kubernetes.policyEndpoints("team", ALL_KINDS),

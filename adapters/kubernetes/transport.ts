@@ -12,6 +12,10 @@ export interface ApiRequest {
   readonly path: string;
   /** What to answer with, where plain JSON is not meant. */
   readonly accept?: string;
+  /** A good answer is text and not JSON. */
+  readonly text?: boolean;
+  /** Milliseconds, where the usual time is not meant. */
+  readonly timeoutMs?: number;
   readonly body?: { readonly contentType: string; readonly content: unknown };
 }
 
@@ -52,7 +56,7 @@ function exchange(
   endpoint: string,
   agent: Agent,
   token: string,
-  { method, path, accept = "application/json", body }: ApiRequest,
+  { method, path, accept = "application/json", body, text, timeoutMs = TIMEOUT_MS }: ApiRequest,
 ): Promise<ApiAnswer> {
   const what = `${method} ${path}`;
   return new Promise((resolve, reject) => {
@@ -62,11 +66,11 @@ function exchange(
       accept,
       ...(body && { "content-type": body.contentType, "content-length": content?.byteLength }),
     };
-    const signal = AbortSignal.timeout(TIMEOUT_MS);
+    const signal = AbortSignal.timeout(timeoutMs);
     const sent = request(new URL(path, endpoint), { method, agent, headers, signal });
     const fail = (error: NodeJS.ErrnoException) => {
       const stale = sent.reusedSocket && (error.code === "ECONNRESET" || error.code === "EPIPE");
-      reject(stale ? new StaleConnection(error.message) : unavailable(what, error));
+      reject(stale ? new StaleConnection(error.message) : unavailable(what, error, timeoutMs));
     };
     sent.on("error", fail);
     sent.on("response", (response) => {
@@ -81,7 +85,8 @@ function exchange(
       response.on("end", () => {
         if (!response.complete) return fail(new Error("the answer broke off"));
         const status = response.statusCode ?? 0;
-        resolve({ status, body: parse(Buffer.concat(chunks).toString("utf8")) });
+        const content = Buffer.concat(chunks).toString("utf8");
+        resolve({ status, body: text && status < 400 ? content : parse(content) });
       });
     });
     sent.end(content);
@@ -97,9 +102,9 @@ function parse(text: string): unknown {
   }
 }
 
-function unavailable(what: string, error: Error): TransientError {
+function unavailable(what: string, error: Error, timeoutMs: number): TransientError {
   const timedOut = error.cause instanceof Error && error.cause.name === "TimeoutError";
-  const why = timedOut ? `no answer within ${TIMEOUT_MS} ms` : error.message;
+  const why = timedOut ? `no answer within ${timeoutMs} ms` : error.message;
   return new TransientError("KubernetesUnavailable", `${what}: ${why}`, { cause: error });
 }
 

@@ -57,6 +57,20 @@ function readRights(): Readonly<Record<ClusterRead, readonly Permission[]>> {
     ),
     policies: may(["list"], ...Object.values(policies)),
     policyEndpoints: may(["list"], PolicyEndpoint, ClusterPolicyEndpoint),
+    events: may(["list"], "events"),
+    services: may(["list"], "services"),
+    endpointSlices: may(["list"], "endpointslices.discovery.k8s.io"),
+    serviceAccount: may(["get"], "serviceaccounts"),
+    serviceAccountPages: may(["list"], "serviceaccounts"),
+    bindingPages: may(
+      ["list"],
+      "rolebindings.rbac.authorization.k8s.io",
+      "clusterrolebindings.rbac.authorization.k8s.io",
+    ),
+    role: may(["get"], "roles.rbac.authorization.k8s.io", "clusterroles.rbac.authorization.k8s.io"),
+    podsOnNode: may(["list"], "pods"),
+    podsOfServiceAccount: may(["list"], "pods"),
+    containerLog: may(["get"], "pods/log"),
     // Discovery, and what anybody may ask about himself: the API server grants these to everybody
     // whom it knows (ClusterRoles system:discovery and system:basic-user).
     policyKinds: [],

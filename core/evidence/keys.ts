@@ -17,6 +17,10 @@ export type ArtefactName =
   | "preservation.json"
   | "node.json"
   | "volumes.json"
+  | "context.json"
+  | LogPageName
+  | "credentials.json"
+  | "aws-context.json"
   | "snapshots.json"
   | "after.json"
   | "containment.json"
@@ -27,13 +31,16 @@ export type ArtefactName =
 
 export type PodPageName = `before-pods-${number}.json` | `after-pods-${number}.json`;
 
+export type LogPageName = `logs-${number}.json`;
+
 /** What a state would have written over one of the others; the last part is of its SHA-256. */
 export type ConflictName = `conflict-${string}.json`;
 
 /** What a state declares that it writes or reads; `*` stands for any text. */
 export type KeyPattern =
-  | `runs/*/${Exclude<ArtefactName, PodPageName | ConflictName>}`
+  | `runs/*/${Exclude<ArtefactName, PodPageName | LogPageName | ConflictName>}`
   | `runs/*/${"before" | "after"}-pods-*.json`
+  | "runs/*/logs-*.json"
   | "runs/*"
   | "cases/*/runs/*"
   | "cases/*/case.json"

@@ -98,8 +98,16 @@ func runCluster(ctx context.Context, c clusterConfig, reportReady func(readiness
 	parts.run("kube-scheduler", func() error {
 		return runScheduler(parts.ctx, kubeconfigs.scheduler)
 	})
+	logListener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return fmt.Errorf("fake kubelet: %w", err)
+	}
+	logs := &fakekubelet.LogServer{
+		Listener: logListener, Cert: pki.server.cert, Key: pki.server.key, Dir: filepath.Join(dir, "logs"),
+	}
+	parts.run("logs of the fake kubelet", logs.Serve)
 	parts.run("fake kubelet", func() error {
-		return fakekubelet.Run(parts.ctx, client)
+		return fakekubelet.Run(parts.ctx, client, logs)
 	})
 	parts.run("network policy controller", func() error {
 		return networkpolicycontroller.Run(parts.ctx, client, dynamicClient)

@@ -42,6 +42,7 @@ func runAPIServer(ctx context.Context, listener net.Listener, etcdURL, webhookKu
 		"--service-account-signing-key-file=" + pki.serviceAccountKey,
 		"--service-cluster-ip-range=" + serviceCIDR,
 		"--allow-privileged=true",
+		"--kubelet-preferred-address-types=ExternalIP", // where the fake kubelet listens
 		"--profiling=false",
 	}); err != nil {
 		return err

@@ -10,6 +10,7 @@ import { ec2Volumes, volumeStatements } from "../../adapters/aws/ec2-volumes.ts"
 import { clusterStatements, eksClusters } from "../../adapters/aws/eks-clusters.ts";
 import { announcementStatements, eventBus } from "../../adapters/aws/event-bus.ts";
 import { evidenceBucket, evidenceStatements } from "../../adapters/aws/evidence-bucket.ts";
+import { awsIdentities, identityStatements } from "../../adapters/aws/identities.ts";
 import type { Statement } from "../../adapters/aws/statement.ts";
 import type { RunResult } from "../../core/evidence/record-run.ts";
 import type { EvidenceStore } from "../../core/evidence/store.ts";
@@ -196,6 +197,15 @@ test("EKS is asked for the cluster", async () => {
   const calls = await callsOf((config) => eksClusters(config).describe(stage.clusterName));
 
   expectExactly(calls, clusterStatements(["describe"], { clusterArn: "cluster" }));
+});
+
+test("EC2 is asked for the instance profile, and for those who share it", async () => {
+  const { Reservations = [] } = await new EC2Client(aws).send(new DescribeInstancesCommand({}));
+  const [instance] = Reservations.flatMap(({ Instances = [] }) => Instances);
+  const instanceId = instance?.InstanceId ?? "";
+  const calls = await callsOf((config) => awsIdentities(config).instanceProfile(instanceId));
+
+  expectExactly(calls, identityStatements(["instanceProfile"], { clusterArn: "cluster" }));
 });
 
 test("the bus is given one event, whose source and kind are the ones that are allowed", async () => {

@@ -100,10 +100,12 @@ describe("a Falco message about a shell in a pod", () => {
       "ApplyPolicy",
       "Applied",
       "CompleteAndPreserve",
-      ...["BeginToComplete", "CompletePolicy", "Completed", "FollowSnapshots", "NodePreserved"],
-      ...["Pending", "PreserveNode", "QuarantineCompleted", "SnapshotNodeEbs"],
-      "SnapshotsFollowed",
-      ...["WaitForCluster", "WaitForSnapshots"],
+      ...["AuditLinesRead", "AuditQueryStarted", "BeginContext", "BeginToComplete"],
+      ...["CaptureContext", "CompletePolicy", "Completed", "DetectorFound", "FollowSnapshots"],
+      ...["GetAuditLines", "ListDetectors", "LookUpCloudTrail", "LookUpEvents", "NoDetector"],
+      ...["NodePreserved", "Pending", "PreserveNode", "PreviewCredentials"],
+      ...["QuarantineCompleted", "ReadNodeProfile", "RecordContext", "SnapshotNodeEbs"],
+      ...["SnapshotsFollowed", "StartAuditQuery", "WaitForCluster", "WaitForSnapshots"],
       "SnapshotAfter",
       "RecordRun",
       "Notify",
@@ -143,9 +145,13 @@ describe("a Falco message about a shell in a pod", () => {
       "after.json",
       "alert.json",
       "authentication.json",
+      "aws-context.json",
       "before.json",
       "completion.json",
       "containment.json",
+      "context.json",
+      "credentials.json",
+      "logs-1.json",
       "manifest.json",
       "node.json",
       "plan.json",
@@ -316,7 +322,7 @@ describe("a Falco message about a shell in a pod", () => {
     const documents = await Promise.all(objects.map(({ key }) => store.read(key)));
     const text = JSON.stringify([documents, execution.output, execution.input]);
 
-    expect(objects).toHaveLength(14);
+    expect(objects).toHaveLength(18);
     expect(text).not.toMatch(/k8s-aws-v1|X-Amz-Signature|X-Amz-Security-Token/i);
   });
 });

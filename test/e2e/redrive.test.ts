@@ -62,7 +62,7 @@ test("with the API server gone before ApplyPolicy the run fails, and a redrive c
   const after = (await stateNames(arn)).slice(before.length);
   expect(after.slice(0, 3)).toEqual(["ApplyPolicy", "Applied", "CompleteAndPreserve"]);
   expect(after.slice(-3)).toEqual(["SnapshotAfter", "RecordRun", "Notify"]);
-  expect(await artefactsOf(result.case.runId)).toHaveLength(14);
+  expect(await artefactsOf(result.case.runId)).toHaveLength(18);
   expect(await verify(result.case.runId)).toMatchObject({ verified: true, problems: [] });
 });
 

@@ -20,6 +20,7 @@ import type {
   WorkloadKind,
 } from "../../core/kubernetes.ts";
 import type { Denial, NetworkPolicy, PolicyKind, PolicySet } from "../../core/policies.ts";
+import { type ContextState, contextState, memoryContextReads } from "./context-reads.ts";
 
 interface Named {
   readonly metadata: ObjectMeta;
@@ -27,7 +28,7 @@ interface Named {
 
 /** A cluster without an API server, for unit tests: what it holds can be set and looked at. */
 export interface MemoryCluster extends Kubernetes {
-  readonly state: {
+  readonly state: ContextState & {
     namespaces: string[];
     pods: Pod[];
     policies: PolicySet;
@@ -95,6 +96,7 @@ export function memoryCluster(initial: Partial<MemoryCluster["state"]> = {}): Me
     writes: [],
     requests: 0,
     failNextWrite: null,
+    ...contextState(),
     ...initial,
   };
   const named = <T extends Named>(all: readonly T[], name: string) =>
@@ -135,6 +137,7 @@ export function memoryCluster(initial: Partial<MemoryCluster["state"]> = {}): Me
 
   return {
     state,
+    ...memoryContextReads(state, read),
     namespace: (name) =>
       read(
         state.namespaces.includes(name)

@@ -49,6 +49,14 @@ export function aCluster(owner: Owner, { cni, policyKinds }: NetworkFacts = VPC)
     nodes: [{ metadata: { name: "node-1", uid: "uid-of-node-1" }, spec: { providerID } }],
     claims: [{ metadata: { name: "data-0", namespace: "payments" }, spec: { volumeName: "pv-1" } }],
     persistentVolumes: [{ metadata: { name: "pv-1" }, spec: { csi } }],
+    serviceAccounts: [{ metadata: { name: "default", namespace: "payments" } }],
+    bindings: [
+      {
+        metadata: { name: "everybody" },
+        roleRef: { kind: "ClusterRole", name: "view" },
+        subjects: [{ kind: "Group", name: "system:serviceaccounts" }],
+      },
+    ],
     policies: {
       networkPolicies: [aPolicy("allow", { podSelector: {}, ingress: [{}] })],
       applicationNetworkPolicies: [aPolicy("allow-app", { podSelector: {}, egress: [{}] })],

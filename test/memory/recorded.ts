@@ -58,6 +58,7 @@ export function declared(needs: Needs): ReadonlySet<string> {
     clusters = [],
     volumes = [],
     instances = [],
+    identities = [],
     announcements = [],
   } = needs;
   const { reads = [], optional = [], patches = [], makes = [], deletes = [] } = kubernetes ?? {};
@@ -69,6 +70,6 @@ export function declared(needs: Needs): ReadonlySet<string> {
     ...each(["create", "existing", "replace"], makes),
     ...each(["existing", "delete"], deletes),
     ...Object.entries(evidence).flatMap(([how, patterns]) => each([how], patterns)),
-    ...[...clusters, ...volumes, ...instances, ...announcements],
+    ...[...clusters, ...volumes, ...instances, ...identities, ...announcements],
   ]);
 }

@@ -4,6 +4,7 @@ import { type KeyPattern, schemaOf } from "../keys.ts";
 import { Manifest, RunRecord } from "../manifest.ts";
 import { VersionsListing } from "../run-folder.ts";
 import { AlertRecord, CaseRecord, Ignored, OpenMarker } from "./case.ts";
+import { AwsContextRecord, ContextRecord, CredentialsRecord, LogPage } from "./context.ts";
 import {
   NodeArtefact,
   Preservation,
@@ -58,6 +59,19 @@ export const ARTEFACTS: Readonly<Record<PublishedKey, Published>> = {
   },
   "runs/*/node.json": { is: "The target's nodes, instances and volumes", schema: NodeArtefact },
   "runs/*/volumes.json": { is: "The snapshots of the volumes", schema: VolumesArtefact },
+  "runs/*/context.json": {
+    is: "What is gone soon: events, owners, permissions, nodes, and where the logs are",
+    schema: ContextRecord,
+  },
+  "runs/*/logs-*.json": { is: "The last lines of a pod's logs", schema: LogPage },
+  "runs/*/credentials.json": {
+    is: "Which credentials the target can use, and who shares them",
+    schema: CredentialsRecord,
+  },
+  "runs/*/aws-context.json": {
+    is: "What CloudTrail, GuardDuty, IAM and the audit log know of the target",
+    schema: AwsContextRecord,
+  },
   "runs/*/snapshots.json": {
     is: "How far the snapshots had come when the run ended",
     schema: Snapshots,

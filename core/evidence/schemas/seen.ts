@@ -1,4 +1,7 @@
 import * as z from "zod";
+import type { Service } from "../../kubernetes.ts";
+import type { RecordedObject } from "../../kubernetes-context.ts";
+import { firstPage, MissingSources } from "./context.ts";
 import {
   ArtefactRef,
   Endpoint,
@@ -47,9 +50,14 @@ export const Before = z.strictObject({
   capturedAt: time("When it was read"),
   target: Target,
   namespace: Namespace,
-  policies: Policies,
+  policies: Policies.nullable(),
   pods: list(Pod).describe("The pod, where a pod is the target and is there"),
+  services: firstPage<Service>("a Service").describe("Services that select the pod, or all"),
+  endpointSlices: firstPage<RecordedObject>("an EndpointSlice").describe(
+    "Those that send to the pod, or all",
+  ),
   podPages,
+  missing: MissingSources,
 });
 export type Before = z.infer<typeof Before>;
 

@@ -3,7 +3,8 @@
 Upstream cuts the quotes off most string literals of a definition and leaves their escapes in, so
 that an Assign of ``"line\\nbreak"`` holds a backslash and an n; elsewhere it turns an escaped
 emoji into two lone surrogates. And it writes an object given for a string parameter, such as a
-MessageBody, with spaces between its parts, where AWS writes none.
+MessageBody, with spaces between its parts, where AWS writes none. It does not know CloudWatch Logs by
+the name that Step Functions has for it.
 """
 
 import functools
@@ -28,4 +29,6 @@ def read_literal(parser_rule_context: Any) -> str | None:
 def apply() -> None:
     preprocessor.Preprocessor._inner_string_of = staticmethod(read_literal)
     preprocessor.from_string_literal = read_literal
+    names = state_task_service.StateTaskService._SERVICE_NAME_SFN_TO_BOTO_OVERRIDES
+    names["cloudwatchlogs"] = "logs"
     state_task_service.to_json_str = functools.partial(to_json_str, separators=(",", ":"))

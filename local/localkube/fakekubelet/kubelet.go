@@ -1,6 +1,6 @@
 // Package fakekubelet plays the kubelet of every node of a cluster. It keeps
-// nodes ready, reports scheduled pods as running, and finishes deletions. It
-// runs no container.
+// nodes ready, reports scheduled pods as running, serves logs, and finishes
+// deletions. It runs no container.
 package fakekubelet
 
 import (
@@ -22,7 +22,7 @@ import (
 const heartbeat = 10 * time.Second
 
 // Run plays the kubelets until ctx ends.
-func Run(ctx context.Context, client kubernetes.Interface) error {
+func Run(ctx context.Context, client kubernetes.Interface, logs *LogServer) error {
 	factory := informers.NewSharedInformerFactory(client, 0)
 	nodes, pods := factory.Core().V1().Nodes().Informer(), factory.Core().V1().Pods().Informer()
 	factory.Start(ctx.Done())
@@ -32,6 +32,7 @@ func Run(ctx context.Context, client kubernetes.Interface) error {
 	// Only now, and not before all addresses in use are known, can new ones be given out.
 	k := &kubelets{
 		client:        client,
+		logs:          logs,
 		nodeAddresses: newAddressPool(netip.MustParseAddr("10.0.0.10")),
 		podAddresses:  newAddressPool(netip.MustParseAddr("10.244.0.10")),
 	}
@@ -74,15 +75,17 @@ func handle[T any](informer cache.SharedIndexInformer, sync func(T)) error {
 
 type kubelets struct {
 	client                      kubernetes.Interface
+	logs                        *LogServer
 	nodeAddresses, podAddresses *addressPool
 }
 
 // syncNode gives the node its heartbeat when one is due.
 func (k *kubelets) syncNode(ctx context.Context, node *corev1.Node) {
-	if heartbeatIsFresh(node, time.Now()) {
+	if heartbeatIsFresh(node, time.Now()) && k.logs.isRegistered(node) {
 		return
 	}
 	ready := readyNode(node, k.nodeAddresses.of(node.Name), metav1.Now())
+	k.logs.register(ready)
 	_, err := k.client.CoreV1().Nodes().UpdateStatus(ctx, ready, metav1.UpdateOptions{})
 	report(err, "Heartbeat", klog.KObj(node))
 }

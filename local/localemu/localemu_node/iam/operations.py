@@ -61,6 +61,16 @@ def log_stream_of(call: Call) -> str:
     return call.arn("logs", f"log-group:{group}:log-stream:{stream}")
 
 
+def log_group_of(call: Call) -> str:
+    # All but the actions on tags know a group by what is in it.
+    return call.arn("logs", f"log-group:{call.parameters['logGroupName']}:*")
+
+
+def association_of(call: Call) -> str:
+    cluster, association = call.parameters["clusterName"], call.parameters["associationId"]
+    return call.arn("eks", f"podidentityassociation/{cluster}/{association}")
+
+
 def stack_of(call: Call) -> str:
     # Its ARN ends in an id that a caller who has only the name does not know.
     name = call.parameters.get("StackName", "*")
@@ -71,11 +81,22 @@ def role_of(call: Call) -> str:
     return call.arn("iam", f"role/{call.parameters['RoleName']}", region="")
 
 
+def instance_profile_of(call: Call) -> str:
+    name = call.parameters["InstanceProfileName"]
+    return call.arn("iam", f"instance-profile/{name}", region="")
+
+
+DETECTOR = named("guardduty", "detector/", "DetectorId")
+
 OPERATIONS: dict[str, dict[str, Reading]] = {
     "s3": s3.OPERATIONS,
     "ec2": ec2.OPERATIONS,
     "eks": {
         "DescribeCluster": on("eks:DescribeCluster", named("eks", "cluster/", "name")),
+        "ListPodIdentityAssociations": on(
+            "eks:ListPodIdentityAssociations", named("eks", "cluster/", "clusterName")
+        ),
+        "DescribePodIdentityAssociation": on("eks:DescribePodIdentityAssociation", association_of),
         "DeleteCluster": on("eks:DeleteCluster", named("eks", "cluster/", "name")),
         "ListClusters": on("eks:ListClusters", lambda _: "*"),
         "CreateAccessEntry": on("eks:CreateAccessEntry", named("eks", "cluster/", "clusterName")),
@@ -109,13 +130,22 @@ OPERATIONS: dict[str, dict[str, Reading]] = {
         "StartExecution": on("states:StartExecution", lambda c: c.parameters["stateMachineArn"]),
     },
     "logs": {
+        "StartQuery": on("logs:StartQuery", log_group_of),
+        "GetQueryResults": on_everything("logs:GetQueryResults"),
         "CreateLogGroup": on("logs:CreateLogGroup", named("logs", "log-group:", "logGroupName")),
         "CreateLogStream": on("logs:CreateLogStream", log_stream_of),
         "PutLogEvents": on("logs:PutLogEvents", log_stream_of),
     },
+    "cloudtrail": {"LookupEvents": on_everything("cloudtrail:LookupEvents")},
+    "guardduty": {
+        "ListDetectors": on_everything("guardduty:ListDetectors"),
+        "ListFindings": on("guardduty:ListFindings", DETECTOR),
+        "GetFindings": on("guardduty:GetFindings", DETECTOR),
+    },
     "sts": {"AssumeRole": on("sts:AssumeRole", lambda call: call.parameters["RoleArn"])},
     "cloudformation": {"DescribeStacks": on("cloudformation:DescribeStacks", stack_of)},
     "iam": {
+        "GetInstanceProfile": on("iam:GetInstanceProfile", instance_profile_of),
         "PutRolePolicy": on("iam:PutRolePolicy", role_of),
         "AttachRolePolicy": on("iam:AttachRolePolicy", role_of),
     },
