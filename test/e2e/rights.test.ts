@@ -172,7 +172,12 @@ const ARTEFACTS: readonly (readonly [string, () => string, StateName, readonly S
   ["an ignored alert", () => ignored, "RecordIgnored", []],
   ["alert.json", () => key("alert.json"), "OpenCase", []],
   ["authentication.json", () => key("authentication.json"), "Authenticate", []],
-  ["before.json", () => key("before.json"), "SnapshotBefore", []],
+  [
+    "before.json",
+    () => key("before.json"),
+    "SnapshotBefore",
+    ["CaptureContext", "PreviewCredentials"],
+  ],
   ["plan.json", () => key("plan.json"), "ApplyPolicy", ["CompletePolicy", "SnapshotAfter"]],
   ["policy.json", () => key("policy.json"), "ApplyPolicy", ["SnapshotAfter"]],
   ["completion.json", () => key("completion.json"), "CompletePolicy", ["SnapshotAfter"]],
@@ -181,6 +186,9 @@ const ARTEFACTS: readonly (readonly [string, () => string, StateName, readonly S
   ["node.json", () => key("node.json"), "SnapshotNodeEbs", []],
   ["volumes.json", () => key("volumes.json"), "SnapshotNodeEbs", []],
   ["snapshots.json", () => key("snapshots.json"), "FollowSnapshots", []],
+  ["context.json", () => key("context.json"), "CaptureContext", []],
+  ["credentials.json", () => key("credentials.json"), "PreviewCredentials", []],
+  ["aws-context.json", () => key("aws-context.json"), "RecordContext", []],
   ["after.json", () => key("after.json"), "SnapshotAfter", []],
   ["containment.json", () => key("containment.json"), "RecordRun", []],
   ["manifest.json", () => key("manifest.json"), "RecordRun", []],
@@ -200,7 +208,7 @@ function putEvents(EventBusName: string, Source: string, DetailType: string): Ca
 /** S3 tells them that a key is not there, instead of denying that they may know. */
 const LISTING: readonly StateName[] = [
   ...(["OpenCase", "ApplyPolicy", "CompletePolicy", "PreserveNode"] as const),
-  ...(["SnapshotAfter", "RecordRun"] as const),
+  ...(["CaptureContext", "PreviewCredentials", "SnapshotAfter", "RecordRun"] as const),
 ];
 
 /** Calls of other kinds, and the states that may make them. */
@@ -215,7 +223,7 @@ const CALLS: readonly (readonly [string, () => Call, readonly StateName[]])[] = 
   [
     "describe instances",
     () => onEc2("DescribeInstancesCommand"),
-    ["PreserveNode", "SnapshotNodeEbs"],
+    ["PreserveNode", "SnapshotNodeEbs", "PreviewCredentials"],
   ],
   [
     "describe snapshots",
