@@ -87,6 +87,18 @@ program
   .action(run);
 
 program
+  .command("export")
+  .description("pack everything known of a case, with a report for people, into one ZIP file")
+  .argument("<case>", "the case's id, as a notification and `containment run` print it")
+  .option("--to <file>", "where to (default: <case>.zip in this folder); nothing is overwritten")
+  .option(...stageOption, "local")
+  .option(...jsonOption)
+  .action(async (caseId, options) => {
+    const { exportCase } = await import("./commands/export.ts");
+    await exportCase(caseId, options);
+  });
+
+program
   .command("verify")
   .description("recompute a run from its bytes and compare it with its manifest")
   .argument("<where>", "a downloaded folder, or s3://bucket/runs/<id>/")

@@ -1,5 +1,6 @@
 import type { RunResult } from "../evidence/record-run.ts";
 import { describeTarget } from "../target/target.ts";
+import { oneLine } from "./one-line.ts";
 
 /** What the people on call read: a mail, a page or a chat message. */
 export interface Notification {
@@ -73,8 +74,7 @@ export function consoleLink(executionArn: string): string {
 const TEXT_LENGTH = 500;
 
 function row(name: string, text: string): string {
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is taken out
-  const line = text.replaceAll(/[\u0000-\u001f\u007f-\u009f\u2028\u2029]+/g, " ");
+  const line = oneLine(text);
   const cut = line.length > TEXT_LENGTH ? `${line.slice(0, TEXT_LENGTH)}…` : line;
   return `  ${name.padEnd(10)} ${cut}`;
 }

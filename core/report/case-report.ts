@@ -1,0 +1,178 @@
+import type { Manifest } from "../evidence/manifest.ts";
+import type { RunResult } from "../evidence/record-run.ts";
+import type { AlertRecord, CaseRecord } from "../evidence/schemas/case.ts";
+import type { Preservation, PreservationPlanArtefact } from "../evidence/schemas/preservation.ts";
+import type { Verification } from "../evidence/verify.ts";
+import { planLines } from "../quarantine/describe-plan.ts";
+import type { Plan } from "../quarantine/plan.ts";
+import { describeTarget } from "../target/target.ts";
+import type { Report, Section } from "./report.ts";
+
+/** One run of a case, as far as it got: what a state did not write is null. */
+export interface ReportedRun {
+  readonly runId: string;
+  readonly alert: AlertRecord | null;
+  /** Who the API server said we were. */
+  readonly identity: string | null;
+  readonly plan: Plan | null;
+  readonly preservationPlan: PreservationPlanArtefact | null;
+  readonly preservation: Preservation | null;
+  readonly result: RunResult | null;
+  readonly manifest: Manifest | null;
+  readonly verification: Verification;
+}
+
+export interface ReportedCase {
+  readonly record: CaseRecord;
+  /** Further alerts about the target, which joined the case. */
+  readonly joined: readonly AlertRecord[];
+  /** Oldest first. */
+  readonly runs: readonly ReportedRun[];
+}
+
+/** The case for a person: when, what was seen, what was done, what holds, what is missing, by whom. */
+export function caseReport(
+  { record, joined, runs }: ReportedCase,
+  about: { readonly stage: string; readonly exportedAt: string },
+): Report {
+  const { case: ref, target } = record;
+  return {
+    title: `Case ${ref.id}: ${describeTarget(target)}`,
+    sections: [
+      {
+        title: "Summary",
+        rows: [
+          ["Target", `${describeTarget(target)} in cluster ${target.cluster}`],
+          ["Stage", about.stage],
+          ["Opened", record.openedAt],
+          ["Alerts", String(1 + joined.length)],
+          ...runs.map((run): Row => [`Run ${run.runId}`, summaryOf(run)]),
+          ["Exported", about.exportedAt],
+        ],
+      },
+      {
+        title: "Timeline",
+        head: ["When (UTC)", "What", "By"],
+        rows: timelineOf(joined, runs).toSorted(([one = ""], [other = ""]) =>
+          one < other ? -1 : one > other ? 1 : 0,
+        ),
+      },
+      ...runs.flatMap(sectionsOf),
+    ],
+  };
+}
+
+type Row = readonly string[];
+
+function summaryOf({ result, verification }: ReportedRun): string {
+  const custody = verification.verified ? "its evidence verifies" : "its evidence does NOT verify";
+  if (!result) return `not recorded: it runs, or it failed; ${custody}`;
+  const { verdict, timeToContainMs } = result;
+  const took = timeToContainMs === null ? "" : ` after ${timeToContainMs} ms`;
+  return `${verdict}${took}; ${custody}`;
+}
+
+function timelineOf(joined: readonly AlertRecord[], runs: readonly ReportedRun[]): readonly Row[] {
+  const seen = (record: AlertRecord, what: string): Row => {
+    const { source, rule, severity, detectedAt } = record.alert;
+    return [detectedAt, `${what}: ${rule} (${severity})`, source];
+  };
+  return [
+    ...joined.map((record) => seen(record, "a further alert joined")),
+    ...runs.flatMap(({ alert, result, manifest }): Row[] => [
+      ...(alert ? [seen(alert, "detected")] : []),
+      ...(alert ? [[alert.execution.startedAt, "the run began", alert.execution.arn]] : []),
+      ...(manifest?.artefacts ?? []).map(
+        ({ capturedAt, storedAt, name, state }): Row => [
+          capturedAt ?? storedAt,
+          `${name} was written`,
+          state ?? "not the product",
+        ],
+      ),
+      ...(result?.quarantinedAt
+        ? [[result.quarantinedAt, "the last write of the quarantine was answered", "API server"]]
+        : []),
+      ...(manifest ? [[manifest.sealedAt, "the run was sealed", "RecordRun"]] : []),
+    ]),
+  ];
+}
+
+function sectionsOf(run: ReportedRun): readonly Section[] {
+  const { runId, alert, identity, plan, preservationPlan, preservation, result, manifest } = run;
+  const of = (title: string) => `${title} (run ${runId})`;
+  return [
+    {
+      title: of("What was seen"),
+      rows: alert
+        ? [
+            ["Rule", alert.alert.rule],
+            ["Source", `${alert.alert.source}, ${alert.alert.id}`],
+            ["Severity", alert.alert.severity],
+            ["Named", describeTarget(alert.target)],
+            ["Decision", `${alert.mode}: ${alert.reason}`],
+          ]
+        : [["Alert", "it was not written"]],
+    },
+    {
+      title: of("What was done"),
+      rows: [
+        ...(plan ? planLines(plan) : ["no plan was kept"]).map((line): Row => ["Quarantine", line]),
+        ...(preservationPlan?.steps ?? []).map(
+          (step): Row => ["Preservation", `${step.protection}: ${step.why}`],
+        ),
+        ...(preservation?.results ?? []).map(
+          ({ protection, of: what, outcome, reason }): Row => [
+            "Outcome",
+            `${protection} of ${what}: ${outcome}${reason === null ? "" : `, ${reason}`}`,
+          ],
+        ),
+      ],
+    },
+    {
+      title: of("Verdict"),
+      rows: result
+        ? [
+            ["Verdict", result.verdict],
+            ...result.reasons.map(({ code, message }): Row => [code, message]),
+          ]
+        : [["Verdict", "none was recorded"]],
+    },
+    {
+      title: of("What is missing"),
+      rows: orNothing([
+        ...(result?.missing ?? []).map(
+          ({ state, error, cause }): Row => [state, `${error}: ${cause}`],
+        ),
+        ...(result?.notPreserved ?? []).map(({ what, reason }): Row => [what, reason]),
+        ...(manifest?.warnings ?? []).map(({ code, message }): Row => [code, message]),
+      ]),
+    },
+    {
+      title: of("Who did what"),
+      rows: [
+        ["Execution", alert?.execution.arn ?? manifest?.execution.arn ?? "not known"],
+        ["In the cluster", identity ?? "not known"],
+        ["Product", manifest?.productVersion ?? "not known"],
+      ],
+    },
+    custodyOf(run),
+  ];
+}
+
+function custodyOf({ runId, manifest, verification }: ReportedRun): Section {
+  return {
+    title: `Chain of custody (run ${runId})`,
+    head: ["Artefact", "State", "SHA-256", "S3 version"],
+    rows: [
+      ...(manifest?.artefacts ?? []).map(
+        ({ name, state, sha256, versionId }): Row => [name, state ?? "", sha256, versionId],
+      ),
+      ["manifest.json", "RecordRun", verification.manifestSha256 ?? "not sealed", ""],
+      ...verification.problems.map((problem): Row => ["PROBLEM", problem, "", ""]),
+    ],
+  };
+}
+
+function orNothing(rows: readonly Row[]): readonly Row[] {
+  return rows.length > 0 ? rows : [["Nothing", "every state took its evidence"]];
+}
