@@ -5,6 +5,7 @@
 import { randomUUID } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
+import { CreateRoleCommand, IAMClient, PutRolePolicyCommand } from "@aws-sdk/client-iam";
 import {
   CreateFunctionCommand,
   LambdaClient,
@@ -26,10 +27,9 @@ import { aws, executions } from "./harness.ts";
 const WAIT_MS = 5_000;
 /** A function that hangs does so for much longer. */
 const HANGS_MS = 25_000;
-const roleArn = "arn:aws:iam::000000000000:role/tests";
-
 const lambda = new LambdaClient(aws);
 const sfn = new SFNClient(aws);
+const iam = new IAMClient(aws);
 
 const { SnapshotBefore, SnapshotBeforeAgain, WaitForSnapshot } = z
   .object({ States: z.record(z.string(), z.unknown()) })
@@ -37,9 +37,29 @@ const { SnapshotBefore, SnapshotBeforeAgain, WaitForSnapshot } = z
     JSON.parse(readFileSync(join(projectRoot, "workflows", "contain.asl.json"), "utf8")),
   ).States;
 
+/** A role that may run functions and invoke them. */
+async function makeRole(RoleName: string): Promise<string> {
+  const document = (statement: object) =>
+    JSON.stringify({ Version: "2012-10-17", Statement: [{ Effect: "Allow", ...statement }] });
+  const Service = ["states.amazonaws.com", "lambda.amazonaws.com"];
+  const trust = { Principal: { Service }, Action: "sts:AssumeRole" };
+  const { Role } = await iam.send(
+    new CreateRoleCommand({ RoleName, AssumeRolePolicyDocument: document(trust) }),
+  );
+  const invoke = { Action: "lambda:InvokeFunction", Resource: "*" };
+  await iam.send(
+    new PutRolePolicyCommand({
+      ...{ RoleName, PolicyName: "invoke" },
+      PolicyDocument: document(invoke),
+    }),
+  );
+  return Role?.Arn ?? "";
+}
+
 /** Goes through these states with a function of that code in the place of SnapshotBefore's. */
 async function wait(code: string) {
   const name = `wait-${randomUUID().slice(0, 8)}`;
+  const roleArn = await makeRole(name);
   await lambda.send(
     new CreateFunctionCommand({
       ...{ FunctionName: name, Runtime: "nodejs24.x", Handler: "index.handler", Role: roleArn },
