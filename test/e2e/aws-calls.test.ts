@@ -3,6 +3,10 @@
  * tells what was called; what a call needs is in AWS's service authorization reference.
  */
 import { randomUUID } from "node:crypto";
+import {
+  AutoScalingClient,
+  DescribeAutoScalingInstancesCommand,
+} from "@aws-sdk/client-auto-scaling";
 import { DescribeInstancesCommand, EC2Client } from "@aws-sdk/client-ec2";
 import { describe, expect, test } from "vitest";
 import { ec2Instances, instanceStatements } from "../../adapters/aws/ec2-instances.ts";
@@ -147,7 +151,16 @@ describe("the evidence bucket", () => {
 });
 
 describe("EC2", async () => {
-  const { Reservations = [] } = await new EC2Client(aws).send(new DescribeInstancesCommand({}));
+  // A node's instance: others, as the bastion's, are in no Auto Scaling group.
+  const { AutoScalingInstances = [] } = await new AutoScalingClient(aws).send(
+    new DescribeAutoScalingInstancesCommand({}),
+  );
+  const InstanceIds = AutoScalingInstances.slice(0, 1).flatMap(
+    ({ InstanceId }) => InstanceId ?? [],
+  );
+  const { Reservations = [] } = await new EC2Client(aws).send(
+    new DescribeInstancesCommand({ InstanceIds }),
+  );
   const [instance] = Reservations.flatMap(({ Instances = [] }) => Instances);
   const instanceId = instance?.InstanceId ?? "";
   const volumeId = instance?.BlockDeviceMappings?.[0]?.Ebs?.VolumeId ?? "";

@@ -31,7 +31,7 @@ test("runs lists the run, and run shows it with its evidence", async () => {
   expect(listed).toContainEqual(expect.objectContaining({ id: runId, verdict: "contained" }));
 
   const shown = JSON.parse((await containment("run", runId, "--json")).out);
-  expect(shown.manifest.artefacts).toHaveLength(13);
+  expect(shown.manifest.artefacts).toHaveLength(17);
   expect((await containment("run", runId)).out).toContain("sealed");
 
   expect(await containment("run", "20260101T000000000Z-c-none")).toMatchObject({ code: 2 });

@@ -47,7 +47,7 @@ export async function startOperatorMachine(): Promise<OperatorMachine> {
   const nodeName = "operator-machine-node";
   await core.createNode({
     body: {
-      metadata: { name: nodeName },
+      metadata: { name: nodeName, annotations: { "localkube/own-kubelet": "true" } },
       spec: { taints: [{ key: "operator-machine", effect: "NoSchedule" }] }, // only who is put there
       status: {
         addresses: [{ type: "InternalIP", address: "127.0.0.1" }],

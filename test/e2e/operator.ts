@@ -12,6 +12,7 @@ import * as eks from "@aws-sdk/client-eks";
 import { CreateAccessKeyCommand, CreateUserCommand, IAMClient } from "@aws-sdk/client-iam";
 import { childEnvironment } from "../../local/environment.ts";
 import { nodeModules, projectRoot } from "../../local/project.ts";
+import { endpointsFor } from "../../stacks/endpoints.ts";
 import { aws, stage } from "./harness.ts";
 
 export const EC2 = new ec2.EC2Client(aws);
@@ -146,7 +147,7 @@ export async function network(clusterName: string): Promise<Network> {
   );
   const endpointIds: Record<string, string> = {};
   const made = { vpcId, subnetIds, endpointsGroup };
-  for (const service of ["eks", "ec2", "events"]) {
+  for (const { service } of endpointsFor(["functions"])) {
     endpointIds[service] = await createEndpoint(made, service);
   }
   return {

@@ -44,9 +44,15 @@ func (s *LogServer) Serve() error {
 	return server.ServeTLS(s.Listener, "", "")
 }
 
+// ownKubelet is the annotation of a node that brings a kubelet of its own.
+const ownKubelet = "localkube/own-kubelet"
+
 // register tells the API server where the kubelet of the node listens. All of
-// them are one here, on loopback.
+// them are one here, on loopback, but for those that nodes bring themselves.
 func (s *LogServer) register(node *corev1.Node) {
+	if s.isRegistered(node) {
+		return
+	}
 	node.Status.DaemonEndpoints.KubeletEndpoint.Port = s.port()
 	for _, address := range node.Status.Addresses {
 		if address.Type == corev1.NodeExternalIP {
@@ -58,7 +64,8 @@ func (s *LogServer) register(node *corev1.Node) {
 }
 
 func (s *LogServer) isRegistered(node *corev1.Node) bool {
-	return node.Status.DaemonEndpoints.KubeletEndpoint.Port == s.port()
+	_, own := node.Annotations[ownKubelet]
+	return own || node.Status.DaemonEndpoints.KubeletEndpoint.Port == s.port()
 }
 
 func (s *LogServer) port() int32 {
