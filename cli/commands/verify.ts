@@ -42,5 +42,6 @@ export async function verify(where: string, { stage, json, explain }: Options): 
   const open = checks.filter(({ outcome }) => outcome === "notChecked").length;
   console.log(`verified: run ${runId}, ${artefacts} artefacts as they were sealed`);
   console.log(`  SHA-256 of its manifest: ${manifestSha256}`);
-  if (open > 0) console.log(`  ${open} checks were not possible here: --explain lists them`);
+  const checkWas = open === 1 ? "check was" : "checks were";
+  if (open > 0) console.log(`  ${open} ${checkWas} not possible here: --explain tells which`);
 }

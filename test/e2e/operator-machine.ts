@@ -50,7 +50,7 @@ export async function startOperatorMachine(): Promise<OperatorMachine> {
       metadata: { name: nodeName, annotations: { "localkube/own-kubelet": "true" } },
       spec: { taints: [{ key: "operator-machine", effect: "NoSchedule" }] }, // only who is put there
       status: {
-        addresses: [{ type: "InternalIP", address: "127.0.0.1" }],
+        addresses: ["InternalIP", "ExternalIP"].map((type) => ({ type, address: "127.0.0.1" })),
         daemonEndpoints: { kubeletEndpoint: { Port: port } },
       },
     },
