@@ -172,7 +172,10 @@ function closedUntilResync(facts: QuarantineFacts): boolean {
     // Ours of the cluster is created last, and its publication loads what is remembered of its kind.
     facts.allowedElsewhere?.every(({ kind }) => kind !== "ClusterNetworkPolicy") === true &&
     facts.selectedByOthers === false &&
-    facts.deniedInTime === true
+    facts.deniedInTime === true &&
+    // While a sibling leaves this node and another runs elsewhere, the agent may remember one policy
+    // again before it cleans up after the next, and loads it with that (found by the model).
+    facts.allowedElsewhere.length <= 1
   );
 }
 

@@ -244,11 +244,40 @@ describe.each(["clean", "fast"] as const)("a Deployment's pod after the %s order
         const after = quarantined(siblingsGone(situation, order), order);
         const { untilResync } = quarantineOutlook(factsOf(after, order, false));
 
-        expect(untilResync).toEqual(cut);
+        if (situation.policies.filter(allows).length <= 1) expect(untilResync).toEqual(cut);
         holdsThroughout(after, situation, untilResync);
       }),
       RUNS,
     );
+  });
+
+  test("is promised nothing while a sibling comes to its node and goes under several policies", () => {
+    const situation: Situation = {
+      nodes: 2,
+      policies: POLICIES.filter(({ name }) => name !== "allow"),
+      before: [
+        { act: "start", kind: "stranger", index: 0, node: "a" },
+        { act: "start", kind: "sibling", index: 0, node: "b" },
+      ],
+      gapMs: 0,
+      rollout: [
+        { act: "wait", ms: 1010 },
+        { act: "start", kind: "successor", index: 0, node: "a" },
+        { act: "wait", ms: 2500 },
+        { act: "stop", kind: "stranger", index: 0 },
+        { act: "wait", ms: 20 },
+        { act: "start", kind: "sibling", index: 1, node: "a" },
+        { act: "wait", ms: 1000 },
+      ],
+      leaving: [2, 1, 0].map((each) => ({ index: each, ms: 0 })),
+      later: [],
+    };
+    const after = quarantined(siblingsGone(situation, order), order);
+
+    const open = PEERS.flatMap((peer) => DIRECTIONS.filter((way) => opens(after, Q, peer, way)));
+    expect(open).not.toEqual([]);
+    const { untilResync } = quarantineOutlook(factsOf(after, order, false));
+    expect(untilResync.outsideIngress).toBe("mayBeOpen");
   });
 
   test("is closed for good when that agent restarted in between, though others deny it too", () => {
