@@ -15,6 +15,7 @@ import { playbook } from "./playbook.ts";
 
 /** All stacks of a stage, each after those that it stands on. */
 export function composeStacks(app: App): void {
+  knowZones(app);
   app.setDefaultFunctionProps({
     runtime: "nodejs24.x",
     architecture: "arm_64",
@@ -36,6 +37,17 @@ export function composeStacks(app: App): void {
     if (Object.keys(settings.images).length > 0) app.stack(images);
   }
   dropIdleHandlers(app);
+}
+
+/**
+ * CDK would ask AWS which zones there are, and write the answer down in a file, to check those that
+ * the settings name. The checks before a deployment do that; a build needs no account.
+ */
+function knowZones(app: App): void {
+  const { cluster } = settingsFor(app.stage);
+  if (cluster.kind !== "create") return;
+  const key = `availability-zones:account=${app.account}:region=${app.region}`;
+  app.node.setContext(key, [...cluster.availabilityZones]);
 }
 
 /**
