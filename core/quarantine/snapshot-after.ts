@@ -86,11 +86,23 @@ export async function snapshotAfter(
     throw new PermanentError("EvidenceAltered", `plan.json of run ${runId} is gone: no verdict`);
   }
   const plan = await asSeenNow(kept.document, applied?.document ?? null, ports.kubernetes);
-  const { observed, podPages } = await observe(plan, completion?.document ?? null, runId, ports);
-  const judged = verdictOf(plan, plan.mode === "audit" ? afterSteps(plan, observed) : observed);
   const writtenAt = completion?.document.phases.at(-1)?.endedAt ?? applied?.document.quarantinedAt;
+  const resolving = now().getTime() - Date.parse(writtenAt ?? "") < RESOLVES_WITHIN_MS;
+  const isNamespace = plan.target.kind === "namespace";
+  const pages = () => ports.kubernetes.podPages(plan.target.namespace);
+  const look: Look = (see) => lookAtAll(pages(), see);
+  const keep: Look = (see) => keepPods(pages(), { runId, when: "after" }, store, see);
+  // A look that may be repeated keeps nothing: the next one would find every page changed.
+  const keepsAtOnce = isNamespace && !resolving;
+  const { observed, podPages } = await observe(
+    plan,
+    completion?.document ?? null,
+    ports.kubernetes,
+    keepsAtOnce ? keep : look,
+  );
+  const judged = verdictOf(plan, plan.mode === "audit" ? afterSteps(plan, observed) : observed);
   const unresolved = judged.reasons.find(({ code }) => code === "policyNotResolved");
-  if (unresolved && writtenAt && now().getTime() - Date.parse(writtenAt) < RESOLVES_WITHIN_MS) {
+  if (unresolved && resolving) {
     throw new TransientError("TargetNotSettled", `${unresolved.message} yet`);
   }
   const after: After = {
@@ -102,7 +114,7 @@ export async function snapshotAfter(
       allowsNow: [...new Set(judged.reasons.flatMap(({ policies = [] }) => policies))],
     },
     observed,
-    podPages,
+    podPages: isNamespace && !keepsAtOnce ? await keep(() => {}) : podPages,
   };
   const stored = await store.putOnce(
     artefactKey(runId, "after.json"),
@@ -141,11 +153,14 @@ async function asSeenNow(
   };
 }
 
+/** Shows every pod of the target's namespace; answers with what was written down of them. */
+type Look = (see: (pod: Pod) => void) => Promise<readonly Artefact[]>;
+
 async function observe(
   plan: Plan,
   completion: Completion | null,
-  runId: string,
-  { kubernetes, store }: Pick<Ports, "kubernetes" | "store">,
+  kubernetes: Ports["kubernetes"],
+  look: Look,
 ): Promise<{ readonly observed: Observation; readonly podPages: readonly Artefact[] }> {
   const { target, network } = plan;
   const pods: SeenPod[] = [];
@@ -158,9 +173,7 @@ async function observe(
     network.cni === "vpc"
       ? kubernetes.policyEndpoints(target.namespace, network.policyKinds)
       : null,
-    target.kind === "namespace"
-      ? keepPods(kubernetes.podPages(target.namespace), { runId, when: "after" }, store, see)
-      : lookAtAll(kubernetes.podPages(target.namespace), see),
+    look(see),
   ]);
   const namespaceLabels = namespace?.metadata.labels ?? {};
   return { observed: { namespaceLabels, pods, policies, endpoints, completion }, podPages };
