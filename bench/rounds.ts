@@ -27,12 +27,19 @@ export interface ProductRound {
 }
 
 /** Makes functions cold: a changed configuration ends the processes that run the old one. */
-export async function makeCold(stage: LocalStage, functionNames: readonly string[], round: number) {
+export async function makeCold(
+  stage: LocalStage,
+  functionNames: readonly string[],
+  round: number,
+  Timeout?: number,
+) {
   const lambda = new LambdaClient(stage.aws);
   const Description = `round ${round}`;
   await Promise.all(
     functionNames.map(async (FunctionName) => {
-      await lambda.send(new UpdateFunctionConfigurationCommand({ FunctionName, Description }));
+      await lambda.send(
+        new UpdateFunctionConfigurationCommand({ FunctionName, Description, Timeout }),
+      );
       await waitUntilFunctionUpdatedV2({ client: lambda, maxWaitTime: 60 }, { FunctionName });
     }),
   );

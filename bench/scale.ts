@@ -1,89 +1,130 @@
 /**
- * `npm run bench:scale`: what a small and a large namespace cost the states of a quarantine: API
- * requests, time and memory, each state in a process of its own. Nothing is asserted.
+ * `npm run bench:scale`: what a small and a large namespace cost the functions of a quarantine, in
+ * time and memory. Nothing is asserted.
  */
-import { execFile } from "node:child_process";
-import { join } from "node:path";
-import { promisify } from "node:util";
+import { parseArgs } from "node:util";
 import { CoreV1Api, type KubeConfig, type V1Pod } from "@kubernetes/client-node";
-import { readDeployment } from "../adapters/aws/deployment.ts";
-import { describeError } from "../local/interruption.ts";
-import { responderAccess } from "../local/responder.ts";
-import { startLocalStage } from "../local/stage.ts";
-import { SCALED_STATES, type ScaleInput, type StateCost } from "./scale-state.ts";
+import { describeError, interrupted, listenForInterruption } from "../local/interruption.ts";
+import { createNodes } from "../local/scene.ts";
+import { type LocalStage, startLocalStage } from "../local/stage.ts";
+import { waitFor } from "../local/wait.ts";
+import { quarantineOf, type StateCost } from "./scale-run.ts";
 
-const run = promisify(execFile);
-const SIZES = [5, 500, 5_000];
+const usage = `Usage: npm run bench:scale [-- --pods 5,500,5000]
+
+Contains a pod in a namespace of so many pods of 10 KB each, and then the namespace, on a local stage of
+its own. Every function runs as it is deployed, in a process of its own with Lambda's limits for V8.
+For each it prints the milliseconds that it took and the most memory that its process had.
+
+Options:
+  --pods <n,n,…>  sizes of namespaces (default 5,500,5000)
+  -h, --help      show this`;
+
 /** Requests under way at once while the pods are made. */
 const MAKERS = 16;
-/** A pod of a busy cluster is about as large: environment, probes, managed fields and annotations. */
-const POD_BYTES = 10_000;
+/** Settings and annotations of a pod: with its status and managed fields it is about 10 KB of JSON. */
+const SETTINGS = 40;
+const ANNOTATIONS = 15;
 
-async function main(): Promise<void> {
-  const stage = await startLocalStage({ progress: console.error });
+const { values } = parseArgs({
+  options: {
+    pods: { type: "string", default: "5,500,5000" },
+    help: { type: "boolean", short: "h", default: false },
+  },
+});
+if (values.help) console.log(usage);
+else {
+  listenForInterruption(() => console.error("\nStopping"));
   try {
-    const { evidenceBucket: bucket } = await readDeployment("local", stage.aws);
-    const { access, tokens } = await responderAccess(stage.kubernetes);
-    const way = { access, tokens, bucket, aws: stage.aws };
-    for (const pods of SIZES) {
+    await bench(values.pods.split(",").map(Number));
+  } catch (error) {
+    if (!interrupted.aborted) console.error(describeError(error));
+    process.exitCode = 1;
+  }
+}
+
+async function bench(sizes: readonly number[]): Promise<void> {
+  const stage = await startLocalStage({ progress: console.error, signal: interrupted });
+  try {
+    const nodes = (await createNodes(stage)).map(({ name }) => name);
+    for (const pods of sizes) {
       const namespace = `scale-${pods}`;
-      console.error(`making ${pods} pods of ${POD_BYTES / 1_000} KB`);
-      await fill(stage.kubernetes, namespace, pods);
-      for (const scope of ["pod", "namespace"] as const) {
-        const runId = `scale-${pods}-${scope}`;
-        for (const state of SCALED_STATES) {
-          const cost = await measure({ ...way, namespace, scope, state, runId });
-          console.log(describe(`${pods} pods, ${scope}, ${state}`, cost));
-        }
+      console.error(`making ${pods} pods`);
+      await fill(stage.kubernetes, { namespace, pods, nodes });
+      for (const pod of ["app-0", null]) {
+        console.log(`\n${pod === null ? "A namespace" : "A pod in a namespace"} of ${pods} pods`);
+        for await (const cost of quarantineOf({ namespace, pod }, stage)) console.log(line(cost));
       }
+      await empty(stage, namespace);
     }
   } finally {
     await stage.stop();
   }
 }
 
-function describe(what: string, { requests, ms, rssMb, idleMb }: StateCost): string {
-  return `${what.padEnd(40)} ${requests} requests, ${ms} ms, ${rssMb} MB (${idleMb} idle)`;
+function line({ state, ms, mb, error }: StateCost): string {
+  return `  ${state.padEnd(18)} ${String(ms).padStart(6)} ms ${String(mb).padStart(4)} MB ${error ?? ""}`;
 }
 
-async function fill(kubernetes: KubeConfig, namespace: string, count: number): Promise<void> {
+interface Crowd {
+  readonly namespace: string;
+  readonly pods: number;
+  /** They run on these in turn. */
+  readonly nodes: readonly string[];
+}
+
+/** Makes the pods, and returns when all of them run. */
+async function fill(kubernetes: KubeConfig, { namespace, pods, nodes }: Crowd): Promise<void> {
   const core = kubernetes.makeApiClient(CoreV1Api);
   await core.createNamespace({ body: { metadata: { name: namespace } } });
   let next = 0;
   const make = async () => {
-    for (let index = next++; index < count; index = next++) {
-      await core.createNamespacedPod({ namespace, body: podOf(index) });
+    for (let index = next++; index < pods; index = next++) {
+      const nodeName = nodes[index % nodes.length] ?? "";
+      await core.createNamespacedPod({ namespace, body: podOf(index, nodeName) });
     }
   };
   await Promise.all(Array.from({ length: MAKERS }, make));
+  await waitFor({ what: `${pods} running pods`, limitMs: 300_000 }, async () => {
+    const fieldSelector = "status.phase!=Running";
+    const { items } = await core.listNamespacedPod({ namespace, fieldSelector, limit: 1 });
+    return items.length === 0 ? true : undefined;
+  });
 }
 
-function podOf(index: number): V1Pod {
+function podOf(index: number, nodeName: string): V1Pod {
   return {
     metadata: {
       name: `app-${index}`,
       labels: { app: "app", index: String(index) },
-      annotations: { padding: "x".repeat(POD_BYTES * 0.3) },
+      annotations: Object.fromEntries(
+        Array.from({ length: ANNOTATIONS }, (_, n) => [
+          `example.com/annotation-${n}`,
+          text(n, index),
+        ]),
+      ),
     },
     spec: {
-      schedulingGates: [{ name: "bench/never" }], // they are to lie there, not to run
+      nodeName,
+      terminationGracePeriodSeconds: 0,
       containers: [
         {
           ...{ name: "app", image: "registry.local/app:1" },
-          env: [{ name: "PADDING", value: "x".repeat(POD_BYTES * 0.6) }],
+          env: Array.from({ length: SETTINGS }, (_, n) => ({
+            name: `SETTING_${n}`,
+            value: text(n, index),
+          })),
         },
       ],
     },
   };
 }
 
-async function measure(input: ScaleInput): Promise<StateCost> {
-  const script = join(import.meta.dirname, "scale-state.ts");
-  const { stdout } = await run(process.execPath, [script, JSON.stringify(input)]);
-  return JSON.parse(stdout);
+function text(one: number, other: number): string {
+  return `value ${one} of pod ${other}, as long as many are: https://service-${one}.example.com/path`;
 }
 
-await main().catch((error: unknown) => {
-  console.error(describeError(error));
-  process.exitCode = 1;
-});
+/** Takes the pods away: the nodes are the next namespace's. */
+async function empty({ kubernetes }: LocalStage, namespace: string): Promise<void> {
+  await kubernetes.makeApiClient(CoreV1Api).deleteCollectionNamespacedPod({ namespace });
+}

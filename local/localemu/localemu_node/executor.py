@@ -2,7 +2,8 @@
 
 Upstream can start functions in Docker only. Here an execution environment is one node process
 that runs ``worker.mjs`` and speaks JSON lines over two pipes: 50 to 120 ms for a cold start, no
-container engine. Memory limits are not enforced and there are no layers.
+container engine. V8 has the limits that Lambda gives it; what a function has besides its heap is not
+limited, and there are no layers.
 
 Workers stay in LocalEmu's process group, so that whoever started it can end them all with one
 signal, and a worker ends by itself when its pipe is closed, so that none outlives LocalEmu.
@@ -66,7 +67,13 @@ class NodeWorker:
         self._log: IO[bytes] = tempfile.TemporaryFile()
         self._log_position = 0
         self._process = subprocess.Popen(
-            ["node", str(WORKER), str(requests_read), str(outcomes_write)],
+            [
+                "node",
+                *heap_limits(int(env["AWS_LAMBDA_FUNCTION_MEMORY_SIZE"])),
+                str(WORKER),
+                str(requests_read),
+                str(outcomes_write),
+            ],
             cwd=task_root,
             env=env,
             stdin=subprocess.DEVNULL,
@@ -137,6 +144,12 @@ class NodeWorker:
         os.close(self._requests)
         os.close(self._outcomes)
         self._log.close()
+
+
+def heap_limits(memory_mb: int) -> list[str]:
+    """How Lambda's own start script bounds V8: a tenth of the memory is for young objects."""
+    young_mb = memory_mb // 10
+    return [f"--max-semi-space-size={young_mb // 2}", f"--max-old-space-size={memory_mb - young_mb}"]
 
 
 def runtime_error(error_type: str, message: str) -> Message:

@@ -2,7 +2,7 @@
 // object per line: invocations come in on the first file descriptor, outcomes go out on the second.
 // Errors have the shape of aws-lambda-ric, so that Retry and Catch of a state machine match the
 // same names as on AWS. The process ends when the first descriptor is closed.
-import { existsSync, statSync, writeSync } from "node:fs";
+import { existsSync, readFileSync, statSync, writeSync } from "node:fs";
 import { createRequire, registerHooks } from "node:module";
 import { Socket } from "node:net";
 import { resolve } from "node:path";
@@ -126,13 +126,19 @@ function callHandler(handler, event, context) {
   });
 }
 
+/** The most that this process has had, in MB. `resourceUsage` would tell what its parent had too. */
+function peakMemory() {
+  const [, kilobytes] = /^VmHWM:\s+(\d+) kB$/m.exec(readFileSync("/proc/self/status", "utf8"));
+  return Math.round(Number(kilobytes) / 1024);
+}
+
 function reportLine(invocation, context, durationMs, initDurationMs) {
   const fields = [
     `REPORT RequestId: ${invocation.id}`,
     `Duration: ${durationMs.toFixed(2)} ms`,
     `Billed Duration: ${Math.ceil(durationMs)} ms`,
     `Memory Size: ${context.memoryLimitInMB} MB`,
-    `Max Memory Used: ${Math.round(process.memoryUsage.rss() / 2 ** 20)} MB`,
+    `Max Memory Used: ${peakMemory()} MB`,
   ];
   if (initDurationMs !== undefined) fields.push(`Init Duration: ${initDurationMs.toFixed(2)} ms`);
   return `${fields.join("\t")}\n`;
