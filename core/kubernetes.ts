@@ -256,8 +256,11 @@ export type JsonPatch = readonly {
 export interface Kubernetes extends ContextReads {
   namespace(name: string): Promise<Namespace | null>;
   pod(namespace: string, name: string): Promise<Pod | null>;
-  /** All pods of a namespace, a page at a time, so that a large one fits into a small function. */
-  podPages(namespace: string): AsyncIterable<readonly Pod[]>;
+  /**
+   * All pods of a namespace, a page at a time. Of each only what `keep` makes of it is held, so that
+   * a large namespace fits into a small function.
+   */
+  podPages<Kept>(namespace: string, keep: (pod: Pod) => Kept): AsyncIterable<readonly Kept[]>;
   /** The same without spec and status: a fraction of the bytes. */
   podMetadataPages(namespace: string): AsyncIterable<readonly { readonly metadata: ObjectMeta }[]>;
   node(name: string): Promise<Node | null>;

@@ -18,8 +18,8 @@ import {
 } from "../../core/kubernetes.ts";
 import type { Denial } from "../../core/policies.ts";
 import { missingPermissions } from "./access.ts";
-import { apiClient } from "./client.ts";
-import { contextReads } from "./context.ts";
+import { apiClient, whole } from "./client.ts";
+import { contextReads, named } from "./context.ts";
 import { policiesFor, policyEndpointsFor, servedPolicyKinds } from "./policies.ts";
 import { collectionPath, objectPath } from "./resources.ts";
 import { failureOf, type Transport } from "./transport.ts";
@@ -29,7 +29,7 @@ const STRICT = "?fieldValidation=Strict";
 
 const DAEMON_SETS = { apiVersion: "apps/v1", kind: "DaemonSet" };
 
-/** Whole pods are the largest objects there are many of: a page of them is about a megabyte. */
+/** A page of whole pods is about a megabyte, and a file of evidence. */
 const POD_PAGE_SIZE = 100;
 
 /** The cluster behind a transport. Names come from proven targets, and are encoded all the same. */
@@ -47,9 +47,10 @@ export function kubernetesApi(transport: Transport): Kubernetes {
   return {
     namespace: (name) => api.get<Namespace>(`/api/v1/namespaces/${encodeURIComponent(name)}`),
     pod: (namespace, name) => api.get<Pod>(core(namespace, "pods", name)),
-    podPages: (namespace) => api.pages<Pod>(core(namespace, "pods"), { size: POD_PAGE_SIZE }),
+    podPages: (namespace, keep) =>
+      api.pages(core(namespace, "pods"), { size: POD_PAGE_SIZE }, keep),
     podMetadataPages: (namespace) =>
-      api.pages<Pod>(core(namespace, "pods"), { metadataOnly: true }),
+      api.pages(core(namespace, "pods"), { metadataOnly: true }, named),
     node: (name) => api.get<Node>(`/api/v1/nodes/${encodeURIComponent(name)}`),
     persistentVolumeClaim: (namespace, name) =>
       api.get<PersistentVolumeClaim>(core(namespace, "persistentvolumeclaims", name)),
@@ -65,11 +66,17 @@ export function kubernetesApi(transport: Transport): Kubernetes {
     async surroundings(namespace) {
       const inside = `namespaces/${encodeURIComponent(namespace)}`;
       const [pods, services, disruptionBudgets, autoscalers] = await Promise.all([
-        api.firstPage<Pod>(core(namespace, "pods"), { metadataOnly: true }),
-        api.firstPage<Service>(core(namespace, "services")),
-        api.firstPage<PodDisruptionBudget>(`/apis/policy/v1/${inside}/poddisruptionbudgets`),
-        api.firstPage<HorizontalPodAutoscaler>(
+        api.firstPage(core(namespace, "pods"), { metadataOnly: true }, named),
+        api.firstPage<Service, Service>(core(namespace, "services"), {}, whole),
+        api.firstPage<PodDisruptionBudget, PodDisruptionBudget>(
+          `/apis/policy/v1/${inside}/poddisruptionbudgets`,
+          {},
+          whole,
+        ),
+        api.firstPage<HorizontalPodAutoscaler, HorizontalPodAutoscaler>(
           `/apis/autoscaling/v2/${inside}/horizontalpodautoscalers`,
+          {},
+          whole,
         ),
       ]);
       return { pods, services, disruptionBudgets, autoscalers };

@@ -5,9 +5,20 @@ const PAGE_SIZE = 500;
 /** Asks for names and labels only, which are a small part of a pod. */
 const METADATA_ONLY = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1";
 
-interface Page<T> {
+interface List {
   readonly metadata?: { readonly continue?: string; readonly remainingItemCount?: number };
-  readonly items: readonly T[];
+}
+
+interface Listed {
+  readonly metadataOnly?: boolean;
+  readonly size?: number;
+  /** A field selector, as `spec.nodeName=node-1`. */
+  readonly fields?: string;
+}
+
+/** Of each item all that there is: for kinds of which there are few, or which are small. */
+export function whole<T>(item: T): T {
+  return item;
 }
 
 /** The verbs of the Kubernetes API on a transport, with answers of 400 and above as errors. */
@@ -26,18 +37,46 @@ export function apiClient(transport: Transport) {
     return answer.status === 404 ? null : (answer.body as T);
   }
 
-  /** A kind that the API server does not serve has no objects. */
-  async function* pages<T>(
+  /** A page of a list, or null for a kind that the API server does not serve. */
+  async function page<T, Kept>(
     path: string,
-    { metadataOnly = false, size = PAGE_SIZE, fields = "" } = {},
-  ): AsyncGenerator<readonly T[]> {
-    const accept = metadataOnly ? METADATA_ONLY : undefined;
+    { metadataOnly = false, size = PAGE_SIZE, fields = "" }: Listed,
+    next: string,
+    keep: (item: T) => Kept,
+  ): Promise<{ readonly items: readonly Kept[]; readonly list: List } | null> {
+    const query = [
+      `limit=${size}`,
+      ...(fields ? [`fieldSelector=${encodeURIComponent(fields)}`] : []),
+      ...(next ? [`continue=${encodeURIComponent(next)}`] : []),
+    ];
+    const items: Kept[] = [];
+    const { status, body } = await send(
+      {
+        method: "GET",
+        path: `${path}?${query.join("&")}`,
+        ...(metadataOnly && { accept: METADATA_ONLY }),
+        each: (item) => void items.push(keep(item as T)),
+      },
+      [404],
+    );
+    return status === 404 ? null : { items, list: body as List };
+  }
+
+  /**
+   * A list page by page. Of each item only what `keep` makes of it is held.
+   *
+   * A kind that the API server does not serve has no objects.
+   */
+  async function* pages<T, Kept>(
+    path: string,
+    listed: Listed,
+    keep: (item: T) => Kept,
+  ): AsyncGenerator<readonly Kept[]> {
     let next = "";
     do {
-      const from = next === "" ? "" : `&continue=${encodeURIComponent(next)}`;
-      const page = await get<Page<T>>(`${path}?limit=${size}${where(fields)}${from}`, accept);
-      if (page) yield page.items;
-      next = page?.metadata?.continue ?? "";
+      const found = await page(path, listed, next, keep);
+      if (found) yield found.items;
+      next = found?.list.metadata?.continue ?? "";
     } while (next !== "");
   }
 
@@ -47,15 +86,14 @@ export function apiClient(transport: Transport) {
 
     async list<T>(path: string): Promise<readonly T[]> {
       const items: T[] = [];
-      for await (const page of pages<T>(path)) items.push(...page);
+      for await (const each of pages<T, T>(path, {}, whole)) items.push(...each);
       return items;
     },
 
-    async firstPage<T>(path: string, { metadataOnly = false, fields = "" } = {}) {
-      const accept = metadataOnly ? METADATA_ONLY : undefined;
-      const page = await get<Page<T>>(`${path}?limit=${PAGE_SIZE}${where(fields)}`, accept);
-      const { continue: next, remainingItemCount } = page?.metadata ?? {};
-      return { items: page?.items ?? [], remaining: remainingItemCount ?? (next ? 1 : 0) };
+    async firstPage<T, Kept>(path: string, listed: Listed, keep: (item: T) => Kept) {
+      const found = await page(path, listed, "", keep);
+      const { continue: next, remainingItemCount } = found?.list.metadata ?? {};
+      return { items: found?.items ?? [], remaining: remainingItemCount ?? (next ? 1 : 0) };
     },
 
     /** An answer that is no JSON; `timeoutMs` instead of the usual time. */
@@ -74,11 +112,6 @@ export function apiClient(transport: Transport) {
       return send({ method, path, body: { contentType, content } }, expected);
     },
   };
-}
-
-/** A field selector, as `spec.nodeName=node-1`. */
-function where(fields: string): string {
-  return fields === "" ? "" : `&fieldSelector=${encodeURIComponent(fields)}`;
 }
 
 export type ApiClient = ReturnType<typeof apiClient>;

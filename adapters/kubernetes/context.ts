@@ -6,7 +6,7 @@ import type {
   Role,
   ServiceAccount,
 } from "../../core/kubernetes-context.ts";
-import type { ApiClient } from "./client.ts";
+import { type ApiClient, whole } from "./client.ts";
 
 const RBAC = "/apis/rbac.authorization.k8s.io/v1";
 
@@ -17,23 +17,28 @@ export function contextReads(api: ApiClient): ContextReads {
   const inside = (namespace: string) => `namespaces/${encodeURIComponent(namespace)}`;
   return {
     events: (namespace, uid) =>
-      api.firstPage<RecordedObject>(`/api/v1/${inside(namespace)}/events`, {
-        fields: uid === null ? "" : `involvedObject.uid=${uid}`,
-      }),
-    services: (namespace) => api.firstPage<Service>(`/api/v1/${inside(namespace)}/services`),
+      api.firstPage<RecordedObject, RecordedObject>(
+        `/api/v1/${inside(namespace)}/events`,
+        { fields: uid === null ? "" : `involvedObject.uid=${uid}` },
+        whole,
+      ),
+    services: (namespace) =>
+      api.firstPage<Service, Service>(`/api/v1/${inside(namespace)}/services`, {}, whole),
     endpointSlices: (namespace) =>
-      api.firstPage<RecordedObject>(
+      api.firstPage<RecordedObject, RecordedObject>(
         `/apis/discovery.k8s.io/v1/${inside(namespace)}/endpointslices`,
+        {},
+        whole,
       ),
     serviceAccount: (namespace, name) =>
       api.get<ServiceAccount>(
         `/api/v1/${inside(namespace)}/serviceaccounts/${encodeURIComponent(name)}`,
       ),
-    serviceAccountPages: () => api.pages<Named>("/api/v1/serviceaccounts", { metadataOnly: true }),
+    serviceAccountPages: () => api.pages("/api/v1/serviceaccounts", { metadataOnly: true }, named),
 
     async *bindingPages() {
-      yield* api.pages<Binding>(`${RBAC}/rolebindings`);
-      yield* api.pages<Binding>(`${RBAC}/clusterrolebindings`);
+      yield* api.pages<Binding, Binding>(`${RBAC}/rolebindings`, {}, whole);
+      yield* api.pages<Binding, Binding>(`${RBAC}/clusterrolebindings`, {}, whole);
     },
 
     role: (namespace, name) =>
@@ -43,12 +48,13 @@ export function contextReads(api: ApiClient): ContextReads {
           : `${RBAC}/${inside(namespace)}/roles/${encodeURIComponent(name)}`,
       ),
     podsOnNode: (node) =>
-      api.pages<Named>("/api/v1/pods", { metadataOnly: true, fields: `spec.nodeName=${node}` }),
+      api.pages("/api/v1/pods", { metadataOnly: true, fields: `spec.nodeName=${node}` }, named),
     podsOfServiceAccount: (namespace, name) =>
-      api.pages<Named>(`/api/v1/${inside(namespace)}/pods`, {
-        metadataOnly: true,
-        fields: `spec.serviceAccountName=${name}`,
-      }),
+      api.pages(
+        `/api/v1/${inside(namespace)}/pods`,
+        { metadataOnly: true, fields: `spec.serviceAccountName=${name}` },
+        named,
+      ),
 
     containerLog({ namespace, pod, container, previous }, { tailLines, limitBytes, timeoutMs }) {
       const query = new URLSearchParams({
@@ -60,6 +66,21 @@ export function contextReads(api: ApiClient): ContextReads {
       });
       const path = `/api/v1/${inside(namespace)}/pods/${encodeURIComponent(pod)}/log`;
       return api.text(`${path}?${query}`, timeoutMs);
+    },
+  };
+}
+
+/** Without the managed fields, which are most of an object's metadata. */
+export function named({ metadata }: Named): Named {
+  const { name, namespace, uid, labels, annotations, ownerReferences } = metadata;
+  return {
+    metadata: {
+      name,
+      ...(namespace !== undefined && { namespace }),
+      ...(uid !== undefined && { uid }),
+      ...(labels && { labels }),
+      ...(annotations && { annotations }),
+      ...(ownerReferences && { ownerReferences }),
     },
   };
 }

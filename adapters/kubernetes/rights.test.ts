@@ -85,7 +85,7 @@ async function all(pages: AsyncIterable<unknown>): Promise<void> {
 const READS: Readonly<Record<ClusterRead, (kubernetes: Kubernetes) => Promise<unknown>>> = {
   namespace: (kubernetes) => kubernetes.namespace("thing"),
   pod: (kubernetes) => kubernetes.pod("team", "thing"),
-  podPages: (kubernetes) => all(kubernetes.podPages("team")),
+  podPages: (kubernetes) => all(kubernetes.podPages("team", (pod) => pod)),
   podMetadataPages: (kubernetes) => all(kubernetes.podMetadataPages("team")),
   node: (kubernetes) => kubernetes.node("thing"),
   persistentVolumeClaim: (kubernetes) => kubernetes.persistentVolumeClaim("team", "thing"),

@@ -1,6 +1,7 @@
 import { Agent, request } from "node:https";
 import type { ClusterAccess } from "../../core/cluster/authenticate.ts";
 import { PermanentError, TransientError } from "../../core/errors.ts";
+import { listItems } from "./list-items.ts";
 
 /** Milliseconds for one request to the API server, its answer included. */
 const TIMEOUT_MS = 5_000;
@@ -14,6 +15,8 @@ export interface ApiRequest {
   readonly accept?: string;
   /** A good answer is text and not JSON. */
   readonly text?: boolean;
+  /** Is shown each item of a list while it arrives; the answer is then the list without them. */
+  readonly each?: (item: unknown) => void;
   /** Milliseconds, where the usual time is not meant. */
   readonly timeoutMs?: number;
   readonly body?: { readonly contentType: string; readonly content: unknown };
@@ -56,8 +59,9 @@ function exchange(
   endpoint: string,
   agent: Agent,
   token: string,
-  { method, path, accept = "application/json", body, text, timeoutMs = TIMEOUT_MS }: ApiRequest,
+  apiRequest: ApiRequest,
 ): Promise<ApiAnswer> {
+  const { method, path, accept = "application/json", body, timeoutMs = TIMEOUT_MS } = apiRequest;
   const what = `${method} ${path}`;
   return new Promise((resolve, reject) => {
     const content = body && Buffer.from(JSON.stringify(body.content));
@@ -68,29 +72,53 @@ function exchange(
     };
     const signal = AbortSignal.timeout(timeoutMs);
     const sent = request(new URL(path, endpoint), { method, agent, headers, signal });
+    let answered = false;
     const fail = (error: NodeJS.ErrnoException) => {
-      const stale = sent.reusedSocket && (error.code === "ECONNRESET" || error.code === "EPIPE");
+      const reset = error.code === "ECONNRESET" || error.code === "EPIPE";
+      const stale = sent.reusedSocket && reset && !answered;
       reject(stale ? new StaleConnection(error.message) : unavailable(what, error, timeoutMs));
     };
     sent.on("error", fail);
     sent.on("response", (response) => {
-      const chunks: Buffer[] = [];
+      answered = true;
+      const status = response.statusCode ?? 0;
+      const received = bodyOf(apiRequest, status);
       let size = 0;
       response.on("data", (chunk: Buffer) => {
         size += chunk.byteLength;
         if (size > MAX_ANSWER_BYTES) response.destroy(new Error("the answer is too large"));
-        chunks.push(chunk);
+        else attempt(() => received.write(chunk));
       });
       response.on("error", fail);
       response.on("end", () => {
         if (!response.complete) return fail(new Error("the answer broke off"));
-        const status = response.statusCode ?? 0;
-        const content = Buffer.concat(chunks).toString("utf8");
-        resolve({ status, body: text && status < 400 ? content : parse(content) });
+        attempt(() => resolve({ status, body: received.end() }));
       });
+      /** Nothing may be thrown out of an event: it would end the process. */
+      function attempt(work: () => void): void {
+        try {
+          work();
+        } catch (error) {
+          response.destroy();
+          reject(error instanceof SyntaxError ? unavailable(what, error, timeoutMs) : error);
+        }
+      }
     });
     sent.end(content);
   });
+}
+
+/** How the answer to a request is taken up: as text, as JSON, or a list item by item. */
+function bodyOf({ text, each }: ApiRequest, status: number) {
+  if (each && status < 400) return listItems(each);
+  const chunks: Buffer[] = [];
+  return {
+    write: (chunk: Buffer) => void chunks.push(chunk),
+    end: (): unknown => {
+      const content = Buffer.concat(chunks).toString("utf8");
+      return text && status < 400 ? content : parse(content);
+    },
+  };
 }
 
 /** The API server answers JSON; a proxy in between may not, and its words are kept as they are. */

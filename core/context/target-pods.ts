@@ -68,6 +68,6 @@ export async function targetPods(
     return pod?.metadata.uid === uid ? [briefOf(pod)] : [];
   }
   const briefs: PodBrief[] = [];
-  for await (const page of kubernetes.podPages(target.namespace)) briefs.push(...page.map(briefOf));
+  for await (const page of kubernetes.podPages(target.namespace, briefOf)) briefs.push(...page);
   return briefs;
 }

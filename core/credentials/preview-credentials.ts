@@ -64,6 +64,19 @@ export interface Preview {
 
 type Named = { readonly metadata: ObjectMeta };
 
+/** Who is listed by the name of an account or a node. */
+type PodsOf = (name: string) => Promise<readonly Named[]>;
+
+/** Asks once for each name: thousands of pods share an account, and every list of them is as long. */
+function once(ask: PodsOf): PodsOf {
+  const asked = new Map<string, ReturnType<PodsOf>>();
+  return (name) => {
+    const answer = asked.get(name) ?? ask(name);
+    asked.set(name, answer);
+    return answer;
+  };
+}
+
 /**
  * Writes down which credentials whoever controls the target can use, and which other workloads share
  * them. Nothing is revoked: it is what a person must see before he does.
@@ -99,8 +112,12 @@ export async function previewCredentials(
     },
     { ms: SOURCE_MS, within },
   );
+  const sharing = {
+    podsOfAccount: once((name) => allOf(kubernetes.podsOfServiceAccount(namespace, name), slim)),
+    podsOnNode: once((node) => allOf(kubernetes.podsOnNode(node), slim)),
+  };
   const looked = await eachOf(representatives.slice(0, MAX_IDENTITIES), async (pod) => {
-    const read = await factsOf(pod, namespace, { kubernetes, identities, within });
+    const read = await factsOf(pod, namespace, sharing, { kubernetes, identities, within });
     const facts: IdentityFacts = { ...read.facts, accounts, ...associations.found };
     return { pod: pod.name, credentials: blastRadius(facts), missing: read.missing };
   });
@@ -132,14 +149,15 @@ export async function previewCredentials(
 async function factsOf(
   pod: PodBrief,
   namespace: string,
+  sharing: { readonly podsOfAccount: PodsOf; readonly podsOnNode: PodsOf },
   { kubernetes, identities, within }: Pick<Ports, "kubernetes" | "identities" | "within">,
 ) {
   const { name, node, serviceAccount, automount, tokens } = pod;
   let instanceId: string | null = null;
   const { found, missing } = await gather(
     {
-      podsOfAccount: () => allOf(kubernetes.podsOfServiceAccount(namespace, serviceAccount), slim),
-      podsOnNode: async () => (node === null ? [] : allOf(kubernetes.podsOnNode(node), slim)),
+      podsOfAccount: () => sharing.podsOfAccount(serviceAccount),
+      podsOnNode: async () => (node === null ? [] : sharing.podsOnNode(node)),
       profile: async () => {
         const machine = machineOf(
           node === null ? "" : (await kubernetes.node(node))?.spec.providerID,

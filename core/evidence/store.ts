@@ -44,7 +44,20 @@ export interface InspectedArtefact extends Artefact {
   readonly lock: ObjectLock | null;
 }
 
+/** A document that is JSON already: of a large one the text is held, and no objects beside it. */
+export class JsonText {
+  readonly text: string;
+
+  constructor(text: string) {
+    this.text = text;
+  }
+
+  toJSON(): unknown {
+    return JSON.parse(this.text);
+  }
+}
+
 /** How documents become bytes: one line of JSON, which Athena and `jq` read without a crawler. */
 export function toBytes(document: unknown): string {
-  return `${JSON.stringify(document)}\n`;
+  return `${document instanceof JsonText ? document.text : JSON.stringify(document)}\n`;
 }

@@ -2,6 +2,7 @@ import type { Mode } from "../alert/alert.ts";
 import type { CaseRef } from "../case/case.ts";
 import type { Kubernetes, Pod } from "../kubernetes.ts";
 import type { Target } from "../target/target.ts";
+import { DO_NOT_DISRUPT, SAFE_TO_EVICT } from "./preservation-plan.ts";
 
 /** What the states that preserve node and disks are given. */
 export interface UnderTarget {
@@ -25,7 +26,7 @@ export async function targetPods(
 ): Promise<readonly Pod[]> {
   if (target.kind === "namespace") {
     const pods: Pod[] = [];
-    for await (const page of kubernetes.podPages(target.namespace)) pods.push(...page.map(slim));
+    for await (const page of kubernetes.podPages(target.namespace, slim)) pods.push(...page);
     return pods;
   }
   const pod = await kubernetes.pod(target.namespace, target.name);
@@ -37,11 +38,19 @@ export function byNode(pods: readonly Pod[]): ReadonlyMap<string, readonly Pod[]
   return Map.groupBy(pods, (pod) => pod.spec.nodeName ?? "");
 }
 
+/** Those that are set on a pod that is preserved, with what they were before. */
+const KEPT_ANNOTATIONS: readonly string[] = [DO_NOT_DISRUPT, SAFE_TO_EVICT];
+
 function slim({ metadata, spec }: Pod): Pod {
   const { name, namespace = "", uid, annotations } = metadata;
   const { nodeName, volumes } = spec;
+  const kept = annotations && {
+    annotations: Object.fromEntries(
+      Object.entries(annotations).filter(([key]) => KEPT_ANNOTATIONS.includes(key)),
+    ),
+  };
   return {
-    metadata: { name, namespace, ...(uid && { uid }), ...(annotations && { annotations }) },
+    metadata: { name, namespace, ...(uid && { uid }), ...kept },
     spec: { containers: [], ...(nodeName && { nodeName }), ...(volumes && { volumes }) },
   };
 }

@@ -89,9 +89,10 @@ export async function snapshotAfter(
   const writtenAt = completion?.document.phases.at(-1)?.endedAt ?? applied?.document.quarantinedAt;
   const resolving = now().getTime() - Date.parse(writtenAt ?? "") < RESOLVES_WITHIN_MS;
   const isNamespace = plan.target.kind === "namespace";
-  const pages = () => ports.kubernetes.podPages(plan.target.namespace);
-  const look: Look = (see) => lookAtAll(pages(), see);
-  const keep: Look = (see) => keepPods(pages(), { runId, when: "after" }, store, see);
+  const pages = <Kept>(keep: (pod: Pod) => Kept) =>
+    ports.kubernetes.podPages(plan.target.namespace, keep);
+  const look: Look = (see) => lookAtAll(pages(see));
+  const keep: Look = (see) => keepPods(pages, { runId, when: "after" }, store, see);
   // A look that may be repeated keeps nothing: the next one would find every page changed.
   const keepsAtOnce = isNamespace && !resolving;
   const { observed, podPages } = await observe(
@@ -179,8 +180,8 @@ async function observe(
   return { observed: { namespaceLabels, pods, policies, endpoints, completion }, podPages };
 }
 
-async function lookAtAll(pages: AsyncIterable<readonly Pod[]>, see: (pod: Pod) => void) {
-  for await (const page of pages) for (const pod of page) see(pod);
+async function lookAtAll(pages: AsyncIterable<unknown>): Promise<readonly []> {
+  for await (const _ of pages);
   return [];
 }
 

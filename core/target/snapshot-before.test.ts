@@ -75,10 +75,10 @@ describe("an API server that is too slow", () => {
     const { act, before, store } = prepare(NAMESPACE, 700);
     const late: (() => void)[] = [];
     const written = new Promise<void>((resolve) => late.push(resolve));
-    async function* podPages() {
-      yield [aPod()];
+    async function* podPages<Kept>(_: string, keep: (pod: Pod) => Kept) {
+      yield [keep(aPod())];
       await written; // the second page comes when the state has long ended
-      yield [aPod({ metadata: { name: "checkout-2" } })];
+      yield [keep(aPod({ metadata: { name: "checkout-2" } }))];
     }
 
     const { missing } = await act({ podPages });

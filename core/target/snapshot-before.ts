@@ -65,7 +65,7 @@ export async function snapshotBefore(
   const readUntil = Date.parse(input.evidenceUntil) - WRITING_MS;
   let stoppedAfter: number | null = null;
   /** The pages until the time is up: one that comes later is not written any more. */
-  async function* inTime(pages: AsyncIterable<readonly Pod[]>) {
+  async function* inTime<Kept>(pages: AsyncIterable<readonly Kept[]>) {
     let seen = 0;
     for await (const page of pages) {
       if (now().getTime() >= readUntil) {
@@ -86,8 +86,12 @@ export async function snapshotBefore(
       endpointSlices: () => kubernetes.endpointSlices(namespace),
       podPages: async () => {
         if (target.kind === "pod") return [];
-        const pages = inTime(kubernetes.podPages(namespace));
-        return keepPods(pages, { runId, when: "before" }, store, () => {});
+        return keepPods(
+          (keep) => inTime(kubernetes.podPages(namespace, keep)),
+          { runId, when: "before" },
+          store,
+          () => {},
+        );
       },
     },
     { ms: readUntil - now().getTime(), within },

@@ -151,7 +151,7 @@ export function memoryCluster(initial: Partial<MemoryCluster["state"]> = {}): Me
           : null,
       ),
     pod: (namespace, name) => read(named(inNamespace(state.pods, namespace), name)),
-    podPages: (namespace) => pages(inNamespace(state.pods, namespace)),
+    podPages: (namespace, keep) => pages(inNamespace(state.pods, namespace).map(keep)),
     podMetadataPages: (namespace) => pages(inNamespace(state.pods, namespace)),
     node: (name) => read(named(state.nodes, name)),
     persistentVolumeClaim: (namespace, name) =>
