@@ -6,6 +6,9 @@ import { plan } from "./commands/plan.ts";
 import { run, runs } from "./commands/runs.ts";
 import { triage } from "./commands/triage.ts";
 import { verify } from "./commands/verify.ts";
+import { guardTerminal } from "./terminal.ts";
+
+guardTerminal();
 
 /*
  * Exit codes: 0 done and as it should be; 1 done, and the answer is no (a run that does not verify, a
@@ -106,6 +109,45 @@ program
   .option(...stageOption, "local")
   .option(...jsonOption)
   .action(verify);
+
+const dlq = program
+  .command("dlq")
+  .description("the dead-letter queue: what nobody could act on, why, and sending it again");
+
+dlq
+  .command("list")
+  .description("every message: where it came from, why, and how old it is")
+  .option(...stageOption, "local")
+  .option(...jsonOption)
+  .action(async (options) => {
+    const { list } = await import("./commands/dlq.ts");
+    await list(options);
+  });
+
+dlq
+  .command("explain")
+  .description("one message: why it is there, what is in it, and what would be done with it now")
+  .argument("<id>", "the message's id, as `containment dlq list` prints it")
+  .option(...stageOption, "local")
+  .option(...jsonOption)
+  .action(async (id, options) => {
+    const { explain } = await import("./commands/dlq.ts");
+    await explain(id, options);
+  });
+
+dlq
+  .command("resend")
+  .description("send messages to where they belong, and delete each once it is sent")
+  .argument("[id]", "the message's id; --all for every message")
+  .option("--all", "every message")
+  .option("--force", "send also what would still not be read")
+  .option("--yes", "do not ask")
+  .option(...stageOption, "local")
+  .option(...jsonOption)
+  .action(async (id, options) => {
+    const { resend } = await import("./commands/dlq.ts");
+    await resend(id, options);
+  });
 
 program
   .command("images")

@@ -6,6 +6,7 @@ import {
   RedriveExecutionCommand,
   SFNClient,
   type SFNClientConfig,
+  StartExecutionCommand,
 } from "@aws-sdk/client-sfn";
 
 export interface ExecutionReport {
@@ -35,6 +36,8 @@ export interface Executions {
   /** Visits of states, in the order in which they were entered. */
   visits(arn: string): Promise<readonly StateVisit[]>;
   redrive(arn: string): Promise<void>;
+  /** Starts one under a name that it alone may have; one of that name before is no second start. */
+  startOnce(name: string, input: string): Promise<void>;
 }
 
 export function executions(stateMachineArn: string, config: SFNClientConfig): Executions {
@@ -69,6 +72,15 @@ export function executions(stateMachineArn: string, config: SFNClientConfig): Ex
 
     async redrive(arn) {
       await sfn.send(new RedriveExecutionCommand({ executionArn: arn }));
+    },
+
+    async startOnce(name, input) {
+      try {
+        await sfn.send(new StartExecutionCommand({ stateMachineArn, name, input }));
+      } catch (error) {
+        if (error instanceof Error && error.name === "ExecutionAlreadyExists") return;
+        throw error;
+      }
     },
   };
 }

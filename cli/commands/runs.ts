@@ -3,6 +3,7 @@ import type { ArtefactName } from "../../core/evidence/keys.ts";
 import { runPrefix } from "../../core/evidence/keys.ts";
 import { Manifest } from "../../core/evidence/manifest.ts";
 import type { RunResult } from "../../core/evidence/record-run.ts";
+import { printableLine } from "../../core/report/printable.ts";
 import { describeTarget } from "../../core/target/target.ts";
 import { deployed } from "../stage.ts";
 
@@ -49,8 +50,10 @@ export async function run(id: string, { stage, json }: Options): Promise<void> {
     return;
   }
   console.log(`${id}  ${line(result)}`);
-  if (result) console.log(`  ${result.mode}: ${result.reason}`);
-  for (const { code, message } of result?.reasons ?? []) console.log(`  ${code}: ${message}`);
+  if (result) console.log(`  ${result.mode}: ${printableLine(result.reason)}`);
+  for (const { code, message } of result?.reasons ?? []) {
+    console.log(`  ${code}: ${printableLine(message)}`);
+  }
   const sealed = Manifest.safeParse(manifest).data;
   // What is not locked is known only once the result is written: the manifest has it too.
   for (const { state, error } of sealed?.missing ?? result?.missing ?? []) {

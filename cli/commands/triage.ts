@@ -1,8 +1,9 @@
 import { readFile } from "node:fs/promises";
 import { buffer } from "node:stream/consumers";
 import { readText } from "../../core/alert/read-event.ts";
-import { unreadable } from "../../core/alert/reading.ts";
+import { type ClusterIdentity, type Reading, unreadable } from "../../core/alert/reading.ts";
 import { triage as decide, type Triage } from "../../core/alert/triage.ts";
+import { printableJson, printableLine } from "../../core/report/printable.ts";
 import { STAGE_NAMES, settingsFor } from "../../stages.ts";
 
 interface Options {
@@ -16,11 +17,12 @@ export async function triage(file: string, { stage, json }: Options): Promise<vo
   const answers = (stage === undefined ? STAGE_NAMES : [stage]).map((name) => answer(bytes, name));
   // An alert may name its cluster; without --stage the stage of that cluster answers.
   const chosen = answers.find(({ decision }) => decision === "act") ?? answers[0];
-  if (json) console.log(JSON.stringify(chosen));
-  else if (chosen) console.log(describe(chosen));
+  if (json) console.log(printableJson(chosen));
+  else if (chosen) console.log(describeAnswer(chosen));
 }
 
-interface Answer {
+/** What the product would do with one event in one stage. */
+export interface Answer {
   readonly decision: "act" | "ignore";
   readonly reason: string;
   readonly mode: string | null;
@@ -44,11 +46,19 @@ interface Answer {
 }
 
 function answer(bytes: Uint8Array, stage: string): Answer {
-  const { cluster, response } = settingsFor(stage);
   const text = decode(bytes);
-  const identity = { name: cluster.name, arn: null };
-  const reading = text === null ? unreadable("not UTF-8") : readText(text, identity);
-  return toAnswer(decide(reading, response), stage);
+  const reading = text === null ? unreadable("not UTF-8") : readText(text, clusterOf(stage));
+  return answerTo(reading, stage);
+}
+
+/** The cluster of a stage; its account is not known offline. */
+export function clusterOf(stage: string): ClusterIdentity {
+  return { name: settingsFor(stage).cluster.name, arn: null };
+}
+
+/** The decision of the workflow's first state about what was read. */
+export function answerTo(reading: Reading, stage: string): Answer {
+  return toAnswer(decide(reading, settingsFor(stage).response), stage);
 }
 
 function decode(bytes: Uint8Array): string | null {
@@ -87,14 +97,17 @@ function toAnswer(decision: Triage, stage: string): Answer {
   };
 }
 
-function describe({ decision, reason, mode, severity, alert, target, stage, ...rest }: Answer) {
+/** The answer for people; the texts of an alert stay on their lines. */
+export function describeAnswer(answer: Answer): string {
+  const { decision, reason, mode, severity, alert, target, stage, deadLetter } = answer;
   const lines = [
-    decision === "act" ? `act (${mode})` : rest.deadLetter ? "ignore (dead letter)" : "ignore",
-    `  reason   ${reason}`,
+    decision === "act" ? `act (${mode})` : deadLetter ? "ignore (dead letter)" : "ignore",
+    `  reason   ${printableLine(reason)}`,
     `  stage    ${stage}`,
   ];
   if (alert) {
-    lines.push(`  alert    ${alert.source}: ${alert.rule} (${severity}), ${alert.detectedAt}`);
+    const rule = printableLine(alert.rule);
+    lines.push(`  alert    ${alert.source}: ${rule} (${severity}), ${alert.detectedAt}`);
   }
   if (target) {
     const name = target.kind === "pod" ? `${target.namespace}/${target.name}` : target.name;
