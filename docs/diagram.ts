@@ -86,7 +86,7 @@ function labelOf(id: string, type: string, properties: Readonly<Record<string, u
   // The name of a function ends in that of its state; a logical id ends in a hash of CDK's.
   const text =
     type === "AWS::Lambda::Function" ? String(properties.FunctionName).split("-").at(-1) : null;
-  return `${text ?? id.replace(/[0-9A-F]{8}$/, "")}<br/><small>${kind}</small>`;
+  return `${text ?? id.replace(/(StateMachine)?[0-9A-F]{8}$/, "")}<br/><small>${kind}</small>`;
 }
 
 function endpointsOf(resources: Template["Resources"]): readonly string[] {

@@ -18,7 +18,11 @@ import { playbook } from "./playbook.ts";
  * default bus; requests by hand are put on ours.
  */
 export function detection({ stack }: StackContext) {
-  const { machine, bus, deadLetters } = use(playbook);
+  const {
+    machines: { contain },
+    bus,
+    deadLetters,
+  } = use(playbook);
 
   const alerts = new sqs.Queue(stack, "Alerts", {
     encryption: sqs.QueueEncryption.SQS_MANAGED,
@@ -54,9 +58,9 @@ export function detection({ stack }: StackContext) {
   const ruleRole = new iam.Role(stack, "RuleRole", {
     assumedBy: new iam.ServicePrincipal("events.amazonaws.com"),
   });
-  machine.grantStartExecution(ruleRole);
+  contain.grantStartExecution(ruleRole);
   accept(ruleRole, { "NIST.800.53.R5-IAMNoInlinePolicy": INLINE_IS_MEANT });
-  const start = new targets.SfnStateMachine(machine, {
+  const start = new targets.SfnStateMachine(contain, {
     role: ruleRole,
     // After 24 hours of retries an event would be lost. By ARN: the queue's own stack admits rules.
     deadLetterQueue: sqs.Queue.fromQueueArn(stack, "DeadLetters", deadLetters.queueArn),

@@ -4,6 +4,7 @@ import { SnsAction } from "aws-cdk-lib/aws-cloudwatch-actions";
 import * as events from "aws-cdk-lib/aws-events";
 import * as targets from "aws-cdk-lib/aws-events-targets";
 import type * as sns from "aws-cdk-lib/aws-sns";
+import type { IStateMachine } from "aws-cdk-lib/aws-stepfunctions";
 import { type StackContext, use } from "sst/constructs";
 import { settingsFor } from "../stages.ts";
 import { detection } from "./detection.ts";
@@ -20,7 +21,7 @@ const MINUTE = Duration.minutes(1);
  */
 export function monitoring({ stack, app }: StackContext) {
   const { timeToContainSeconds } = settingsFor(app.stage).operations;
-  const { machine, functions, deadLetters } = use(playbook);
+  const { machines, functions, deadLetters } = use(playbook);
   const { alerts } = use(detection);
   const { topic } = use(operations);
 
@@ -31,23 +32,15 @@ export function monitoring({ stack, app }: StackContext) {
     statistic: "Maximum",
     period: MINUTE,
   });
-  const failed = new cloudwatch.MathExpression({
-    expression: "failed + timedOut + aborted",
-    usingMetrics: {
-      failed: machine.metricFailed({ period: MINUTE }),
-      timedOut: machine.metricTimedOut({ period: MINUTE }),
-      aborted: machine.metricAborted({ period: MINUTE }),
-    },
-    label: "Executions that did not end well",
-    period: MINUTE,
-  });
   const alarms = alarmsTo(stack, topic);
-  alarms(
-    "ExecutionFailed",
-    failed,
-    1,
-    "A run failed: what it left half done is in its case. Redrive.",
-  );
+  for (const [name, machine] of Object.entries(machines)) {
+    alarms(
+      `${machine.node.id}ExecutionFailed`,
+      endedBadly(machine),
+      1,
+      `A run of ${name} failed: what it left half done is in its case. Redrive.`,
+    );
+  }
   alarms(
     "TimeToContainOverObjective",
     timeToContain,
@@ -80,13 +73,27 @@ export function monitoring({ stack, app }: StackContext) {
     alarms(`${state}Fails`, troubles, 3, `Function ${state} fails or is throttled: see its log.`);
   }
 
-  tellFailures(stack, machine.stateMachineArn, topic);
+  tellFailures(stack, Object.values(machines), topic);
   addDashboard(stack, app.logicalPrefixedName("containment"), {
-    runs: machine,
+    runs: machines.contain,
     timeToContain,
     objectiveMs: timeToContainSeconds * 1000,
     functions: functions.map(({ fn }) => fn),
     queues: { alerts, deadLetters },
+  });
+}
+
+/** How many executions of a state machine failed, timed out or were aborted. */
+function endedBadly(machine: IStateMachine): cloudwatch.IMetric {
+  return new cloudwatch.MathExpression({
+    expression: "failed + timedOut + aborted",
+    usingMetrics: {
+      failed: machine.metricFailed({ period: MINUTE }),
+      timedOut: machine.metricTimedOut({ period: MINUTE }),
+      aborted: machine.metricAborted({ period: MINUTE }),
+    },
+    label: "Executions that did not end well",
+    period: MINUTE,
   });
 }
 
@@ -103,7 +110,7 @@ function alarmsTo(stack: Stack, topic: sns.ITopic) {
 }
 
 /** The alarm says that a run failed; this says which, why, and the command that makes it go on. */
-function tellFailures(stack: Stack, stateMachineArn: string, topic: sns.ITopic): void {
+function tellFailures(stack: Stack, machines: readonly IStateMachine[], topic: sns.ITopic): void {
   const field = events.EventField.fromPath;
   const arn = field("$.detail.executionArn");
   const region = field("$.region");
@@ -120,7 +127,10 @@ function tellFailures(stack: Stack, stateMachineArn: string, topic: sns.ITopic):
     eventPattern: {
       source: ["aws.states"],
       detailType: ["Step Functions Execution Status Change"],
-      detail: { stateMachineArn: [stateMachineArn], status: ["FAILED", "TIMED_OUT", "ABORTED"] },
+      detail: {
+        stateMachineArn: machines.map(({ stateMachineArn }) => stateMachineArn),
+        status: ["FAILED", "TIMED_OUT", "ABORTED"],
+      },
     },
     targets: [
       new targets.SnsTopic(topic, {
@@ -134,7 +144,7 @@ function addDashboard(
   stack: Stack,
   dashboardName: string,
   shown: {
-    readonly runs: ReturnType<typeof playbook>["machine"];
+    readonly runs: IStateMachine;
     readonly timeToContain: cloudwatch.Metric;
     readonly objectiveMs: number;
     readonly functions: ReturnType<typeof playbook>["functions"][number]["fn"][];

@@ -4,12 +4,11 @@ import * as events from "aws-cdk-lib/aws-events";
 import * as iam from "aws-cdk-lib/aws-iam";
 import * as logs from "aws-cdk-lib/aws-logs";
 import * as sqs from "aws-cdk-lib/aws-sqs";
-import * as sfn from "aws-cdk-lib/aws-stepfunctions";
 import { Function as SstFunction, type StackContext, use } from "sst/constructs";
 import { fileOf, STATES, type StateName } from "../functions/contract.ts";
 import { groupsOf, talksToCluster } from "../kubernetes/groups.ts";
 import { settingsFor } from "../stages.ts";
-import { accept, INLINE_IS_MEANT } from "./accepted-findings.ts";
+import { accept } from "./accepted-findings.ts";
 import { cluster } from "./cluster.ts";
 import { contextRights } from "./context-rights.ts";
 import { evidence } from "./evidence.ts";
@@ -18,6 +17,7 @@ import { functionRole } from "./function-role.ts";
 import { grantsOf } from "./grants.ts";
 import { network } from "./network.ts";
 import { operations } from "./operations.ts";
+import { workflow } from "./workflow.ts";
 
 /** Seconds that a function may run: at least five less than its state waits, for a cold start. */
 const TIMEOUT_SECONDS: Partial<Record<StateName, number>> = {
@@ -36,9 +36,7 @@ const DEFAULT_TIMEOUT_SECONDS = 10;
 const CONCURRENCY: Partial<Record<StateName, number>> = { Triage: 20, OpenCase: 20 };
 const DEFAULT_CONCURRENCY = 10;
 
-const DEFINITION = "workflows/contain.asl.json";
-
-/** The contain playbook: one function per state, the state machine, the bus, the dead letters. */
+/** The playbooks: one function per state, a state machine per workflow, the bus, the dead letters. */
 export function playbook({ stack, app }: StackContext) {
   const settings = settingsFor(app.stage);
   const { key } = use(foundation);
@@ -134,59 +132,46 @@ export function playbook({ stack, app }: StackContext) {
   };
   const functions = STATES.map((state) => ({ state, fn: functionFor(state) }));
 
-  const machine = new sfn.StateMachine(stack, "Contain", {
-    stateMachineName: app.logicalPrefixedName("contain"),
-    stateMachineType: sfn.StateMachineType.STANDARD, // redrive, and a history of 90 days
-    definitionBody: sfn.DefinitionBody.fromFile(DEFINITION),
-    definitionSubstitutions: {
-      DeadLetterQueueUrl: deadLetters.queueUrl,
-      KillSwitchName: killSwitch.parameterName,
-      TopicArn: topic.topicArn,
-      EvidenceWaitSeconds: String(settings.evidence.waitSeconds),
-      ...Object.fromEntries(functions.map(({ state, fn }) => [`${state}Function`, fn.functionArn])),
-    },
-    tracingEnabled: true,
-    logs: {
-      level: sfn.LogLevel.ALL,
-      includeExecutionData: false, // alerts are evidence, and lie where evidence does
-      destination: new logs.LogGroup(stack, "ContainLogs", {
-        logGroupName: `/aws/vendedlogs/states/${app.logicalPrefixedName("contain")}`, // a name that AWS may write to
-        retention: settings.operations.logRetentionDays,
-        encryptionKey: key,
-        removalPolicy: RemovalPolicy.DESTROY,
-      }),
-    },
-  });
-  for (const { fn } of functions) fn.grantInvoke(machine);
-  deadLetters.grantSendMessages(machine);
-  for (const statement of [
-    new iam.PolicyStatement({
-      actions: ["ssm:GetParameter"],
-      resources: [killSwitch.parameterArn],
-    }),
+  const publish = [
     new iam.PolicyStatement({ actions: ["sns:Publish"], resources: [topic.topicArn] }),
     new iam.PolicyStatement({
       actions: ["kms:GenerateDataKey", "kms:Decrypt"], // to publish on an encrypted topic
       resources: [key.keyArn],
       conditions: { StringEquals: { "kms:ViaService": `sns.${stack.region}.${stack.urlSuffix}` } },
     }),
-    ...contextRights(stack, clusterName),
-  ]) {
-    machine.addToRolePolicy(statement);
-  }
-  accept(machine, {
-    "AwsSolutions-IAM5":
-      "Delivery of logs, tracing, CloudTrail's events and queries know no resource; a function's star " +
-      "stands for its versions, those of stacks/context-rights.ts for what only AWS names.",
-    "NIST.800.53.R5-IAMNoInlinePolicy": INLINE_IS_MEANT,
+  ];
+  const byState = new Map<string, SstFunction>(functions.map(({ state, fn }) => [state, fn]));
+  const shared = { functions: byState, key };
+
+  const contain = workflow({ stack, app }, "contain", {
+    ...shared,
+    substitutions: {
+      DeadLetterQueueUrl: deadLetters.queueUrl,
+      KillSwitchName: killSwitch.parameterName,
+      TopicArn: topic.topicArn,
+      EvidenceWaitSeconds: String(settings.evidence.waitSeconds),
+    },
+    statements: [
+      new iam.PolicyStatement({
+        actions: ["sqs:SendMessage"],
+        resources: [deadLetters.queueArn],
+      }),
+      new iam.PolicyStatement({
+        actions: ["ssm:GetParameter"],
+        resources: [killSwitch.parameterArn],
+      }),
+      ...publish,
+      ...contextRights(stack, clusterName),
+    ],
+    stars:
+      "CloudTrail's events and queries know no resource; what only AWS names is in stacks/context-rights.ts",
   });
 
   stack.addOutputs({
-    StateMachine: machine.stateMachineArn,
     Bus: bus.eventBusName,
     DeadLetterQueue: deadLetters.queueUrl,
   });
-  return { machine, functions, bus, deadLetters };
+  return { machines: { contain }, functions, bus, deadLetters };
 }
 
 /** Two stages of one account measure apart. */

@@ -5,6 +5,7 @@ import { STATES } from "../functions/contract.ts";
 import { CLUSTER_STATES, groupsOf } from "../kubernetes/groups.ts";
 import { STAGE_NAMES, settingsFor } from "../stages.ts";
 import { type Resource, type SynthesizedStage, synthesize } from "../test/synthesize.ts";
+import { workflowNamed, workflows } from "../workflows/definition.ts";
 import { statementsOf } from "./grants.ts";
 
 /*
@@ -299,10 +300,31 @@ describe.each(STAGE_NAMES)("stage %s", (stage) => {
       });
     });
 
-    test("the playbook is a standard workflow, so that it can be redriven", () => {
-      const [[, machine] = []] = made.ofType("AWS::StepFunctions::StateMachine");
+    test("every workflow is deployed, as a standard one, so that it can be redriven", () => {
+      const machines = made.ofType("AWS::StepFunctions::StateMachine");
 
-      expect(machine?.Properties.StateMachineType).toBe("STANDARD");
+      expect(machines.map(([, { Properties }]) => Properties.StateMachineName)).toEqual(
+        workflows().map(({ name }) => `${stage}-eks-containment-${name}`),
+      );
+      for (const [id, { Properties }] of machines) {
+        expect(Properties, id).toMatchObject({
+          StateMachineType: "STANDARD",
+          TracingConfiguration: { Enabled: true },
+          LoggingConfiguration: { Level: "ALL", IncludeExecutionData: false },
+        });
+      }
+    });
+
+    test("every workflow is given what its definition names, and no function besides", () => {
+      for (const [id, { Properties }] of made.ofType("AWS::StepFunctions::StateMachine")) {
+        const given = Object.keys(z.looseObject({}).parse(Properties.DefinitionSubstitutions));
+        const { text } = workflowNamed(
+          String(Properties.StateMachineName).slice(`${stage}-eks-containment-`.length),
+        );
+        const named = [...text.matchAll(/\$\{(\w+)\}/g)].map(([, name]) => name);
+
+        expect(given.toSorted(), id).toEqual([...new Set(named)].toSorted());
+      }
     });
 
     test("a failed run, late containment, dead letters and every function have an alarm that tells", () => {
@@ -310,7 +332,11 @@ describe.each(STAGE_NAMES)("stage %s", (stage) => {
       const ids = alarms.map(([id]) => id).join(" ");
 
       for (const state of STATES) expect(ids).toContain(`${state}Fails`);
-      expect(ids).toContain("ExecutionFailed");
+      for (const { name } of workflows()) {
+        expect(ids.toLowerCase()).toContain(
+          `${name.replaceAll("-", "")}statemachineexecutionfailed`,
+        );
+      }
       expect(ids).toContain("TimeToContainOverObjective");
       expect(ids).toContain("DeadLetters");
       for (const [id, { Properties }] of alarms) {

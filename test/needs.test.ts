@@ -27,7 +27,7 @@ import {
 import { snapshotAfter } from "../core/quarantine/snapshot-after.ts";
 import { snapshotBefore } from "../core/target/snapshot-before.ts";
 import type { Target } from "../core/target/target.ts";
-import { STATES } from "../functions/contract.ts";
+import { STATES, type StateName } from "../functions/contract.ts";
 import { NEEDS } from "../functions/needs.ts";
 import type { MemoryCluster } from "./memory/cluster.ts";
 import { type MemoryStore, memoryStore } from "./memory/evidence-store.ts";
@@ -86,21 +86,10 @@ async function meddle(plan: Plan, kubernetes: MemoryCluster): Promise<void> {
 
 /** What each state asked for on all ways, and people who look at plans. */
 const used = {
-  Triage: usage(NEEDS.Triage),
-  RecordIgnored: usage(NEEDS.RecordIgnored),
-  OpenCase: usage(NEEDS.OpenCase),
-  Authenticate: usage(NEEDS.Authenticate),
-  SnapshotBefore: usage(NEEDS.SnapshotBefore),
-  ApplyPolicy: usage(NEEDS.ApplyPolicy),
-  CompletePolicy: usage(NEEDS.CompletePolicy),
-  PreserveNode: usage(NEEDS.PreserveNode),
-  SnapshotNodeEbs: usage(NEEDS.SnapshotNodeEbs),
-  CaptureContext: usage(NEEDS.CaptureContext),
-  PreviewCredentials: usage(NEEDS.PreviewCredentials),
-  RecordContext: usage(NEEDS.RecordContext),
-  FollowSnapshots: usage(NEEDS.FollowSnapshots),
-  SnapshotAfter: usage(NEEDS.SnapshotAfter),
-  RecordRun: usage(NEEDS.RecordRun),
+  ...(Object.fromEntries(STATES.map((state) => [state, usage(NEEDS[state])])) as Record<
+    StateName,
+    ReturnType<typeof usage>
+  >),
   plan: usage(PLAN_NEEDS),
 };
 

@@ -1,23 +1,16 @@
 /** The largest payload that the branch of the context can come to, against what a state may hold. */
-import { readFileSync } from "node:fs";
-import { join } from "node:path";
 import jsonata from "jsonata";
 import { expect, test } from "vitest";
 import * as z from "zod";
+import { workflowNamed } from "./definition.ts";
 
 const LIMIT_BYTES = 256 * 1024;
 
 const Task = z.object({ Output: z.string(), Arguments: z.unknown() });
-const text = readFileSync(join(import.meta.dirname, "contain.asl.json"), "utf8");
+const { states } = workflowNamed("contain");
 
-/** The state of that name, wherever it lies. */
 function stateNamed(name: string) {
-  let found: unknown;
-  JSON.parse(text, (key, value) => {
-    if (key === name && typeof value === "object") found = value;
-    return value;
-  });
-  return Task.parse(found);
+  return Task.parse(states.get(name));
 }
 
 /** What the state's Output makes of an answer. */

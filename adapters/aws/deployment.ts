@@ -31,7 +31,7 @@ export async function readDeployment(
   const output = outputsOf(stage, config);
   return {
     evidenceBucket: await output("evidence", "EvidenceBucket"),
-    stateMachineArn: await output("playbook", "StateMachine"),
+    stateMachineArn: await output("playbook", "ContainStateMachine"),
     busName: await output("playbook", "Bus"),
     alertQueueUrl: await output("detection", "AlertQueue"),
     deadLetterQueueUrl: await output("playbook", "DeadLetterQueue"),

@@ -1,0 +1,73 @@
+import { readFileSync } from "node:fs";
+import { RemovalPolicy } from "aws-cdk-lib";
+import type * as iam from "aws-cdk-lib/aws-iam";
+import type { IKey } from "aws-cdk-lib/aws-kms";
+import type * as lambda from "aws-cdk-lib/aws-lambda";
+import * as logs from "aws-cdk-lib/aws-logs";
+import * as sfn from "aws-cdk-lib/aws-stepfunctions";
+import type { StackContext } from "sst/constructs";
+import { settingsFor } from "../stages.ts";
+import { accept, INLINE_IS_MEANT } from "./accepted-findings.ts";
+
+/**
+ * The state machine of `workflows/<name>.asl.json`. It may invoke the functions that its definition
+ * names as `${<State>Function}`, and do what the statements say.
+ */
+export function workflow(
+  { stack, app }: Pick<StackContext, "stack" | "app">,
+  name: string,
+  given: {
+    /** Every function, by its state: a workflow takes those that it names. */
+    readonly functions: ReadonlyMap<string, lambda.IFunction>;
+    /** Encrypts its log. */
+    readonly key: IKey;
+    /** What stands in its definition for `${...}` besides functions. */
+    readonly substitutions: Readonly<Record<string, string>>;
+    /** What its states may do that are no functions. */
+    readonly statements: readonly iam.PolicyStatement[];
+    /** Which resources only AWS can name, where a statement has a star. */
+    readonly stars?: string;
+  },
+): sfn.StateMachine {
+  const { functions, key, substitutions, statements, stars } = given;
+  const file = `workflows/${name}.asl.json`;
+  const definition = readFileSync(file, "utf8");
+  const invoked = [...functions].filter(([state]) => definition.includes(`\${${state}Function}`));
+  const id = pascalCase(name);
+  const machine = new sfn.StateMachine(stack, `${id}StateMachine`, {
+    stateMachineName: app.logicalPrefixedName(name),
+    stateMachineType: sfn.StateMachineType.STANDARD, // redrive, and a history of 90 days
+    definitionBody: sfn.DefinitionBody.fromFile(file),
+    definitionSubstitutions: {
+      ...substitutions,
+      ...Object.fromEntries(invoked.map(([state, fn]) => [`${state}Function`, fn.functionArn])),
+    },
+    tracingEnabled: true,
+    logs: {
+      level: sfn.LogLevel.ALL,
+      includeExecutionData: false, // alerts are evidence, and lie where evidence does
+      destination: new logs.LogGroup(stack, `${id}StateMachineLogs`, {
+        logGroupName: `/aws/vendedlogs/states/${app.logicalPrefixedName(name)}`, // a name that AWS may write to
+        retention: settingsFor(app.stage).operations.logRetentionDays,
+        encryptionKey: key,
+        removalPolicy: RemovalPolicy.DESTROY, // the name must be free for the next deployment
+      }),
+    },
+  });
+  for (const [, fn] of invoked) fn.grantInvoke(machine);
+  for (const statement of statements) machine.addToRolePolicy(statement);
+  accept(machine, {
+    "AwsSolutions-IAM5": [
+      "Delivery of logs and tracing know no resource; a function's star stands for its versions",
+      ...(stars === undefined ? [] : [stars]),
+    ].join("; "),
+    "NIST.800.53.R5-IAMNoInlinePolicy": INLINE_IS_MEANT,
+  });
+  stack.addOutputs({ [`${id}StateMachine`]: machine.stateMachineArn });
+  return machine;
+}
+
+/** `record-failure` is `RecordFailure` in the ids of a template. */
+function pascalCase(name: string): string {
+  return name.replaceAll(/(?:^|-)(\w)/g, (_, letter: string) => letter.toUpperCase());
+}
