@@ -2,6 +2,17 @@ import { defineConfig } from "vitest/config";
 
 const everywhere = ["**/node_modules/**", ".sst/**", ".cache/**"];
 
+/** Most of a run of the playbook is waiting, which leaves time for others. */
+const sideBySide = { maxWorkers: 3, sequence: { groupOrder: 1 } };
+
+/** The first of its projects starts the one stage, which serves all of them. */
+const onStage = {
+  exclude: everywhere,
+  globalSetup: "test/e2e/setup.ts",
+  testTimeout: 180_000,
+  hookTimeout: 180_000,
+};
+
 export default defineConfig({
   test: {
     reporters: ["default", "./test/count-reporter.ts"],
@@ -19,21 +30,26 @@ export default defineConfig({
           name: "stacks",
           include: ["stacks/**/*.test.ts"],
           exclude: everywhere,
-          // Each stage is bundled and synthesized once, which takes most of the time.
-          fileParallelism: false,
-          hookTimeout: 120_000,
+          ...sideBySide,
+          hookTimeout: 300_000, // each stage is bundled and synthesized once
         },
       },
       {
         test: {
+          ...onStage,
           name: "e2e",
-          include: ["test/e2e/**/*.test.ts"],
-          exclude: everywhere,
-          globalSetup: "test/e2e/setup.ts",
-          // One stage serves all files, and one of them takes its API server away.
+          include: ["test/e2e/*.test.ts"],
+          ...sideBySide, // on one stage: each has namespaces of its own
+        },
+      },
+      {
+        test: {
+          ...onStage,
+          name: "e2e-alone",
+          // What changes the stage itself: takes rights away, breaks a function, stops a server.
+          include: ["test/e2e/alone/*.test.ts"],
           fileParallelism: false,
-          testTimeout: 120_000,
-          hookTimeout: 120_000,
+          sequence: { groupOrder: 2 },
         },
       },
       {

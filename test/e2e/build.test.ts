@@ -1,4 +1,7 @@
-/** `sst build` of every stage, as a platform engineer runs it, and what cfn-lint says of the result. */
+/**
+ * `sst build` of every stage that these tests do not deploy anyway, as a platform engineer runs it,
+ * and what cfn-lint says of the result.
+ */
 import { mkdtemp, readdir, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
@@ -24,12 +27,12 @@ beforeAll(async () => {
 });
 afterAll(() => rm(folder, { recursive: true, force: true }));
 
-test.each(STAGE_NAMES)(
+test.each(STAGE_NAMES.filter((name) => name !== "local"))(
   "stage %s builds without a cluster, and cfn-lint has no finding",
   async (name) => {
     const to = join(folder, name);
     const logFile = join(folder, `${name}.log`);
-    const timeLimitMs = 100_000;
+    const timeLimitMs = 170_000;
     await runLeashed(join(nodeModules, ".bin", "sst"), ["build", "--stage", name, "--to", to], {
       what: `Building stage ${name}`,
       cwd: projectRoot,

@@ -27,12 +27,15 @@ declare module "vitest" {
   }
 }
 
-export default async function setup(project: TestProject): Promise<() => Promise<void>> {
+export default async function setup({ vitest }: TestProject): Promise<() => Promise<void>> {
+  const root = vitest.getRootProject();
+  // Called once for each project of end-to-end tests: the first one's stage is provided to all.
+  if ("stage" in root.getProvidedContext()) return async () => {};
   const stage = await startLocalStage({ progress: console.error });
   await createNodes(stage);
   const control = await listen(controlOf(stage));
   const { aws, kubeconfig, clusterName, environment, logFiles } = stage;
-  project.provide("stage", {
+  root.provide("stage", {
     ...{ aws, kubeconfig, clusterName, environment, awsLog: logFiles.aws },
     deployment: await readDeployment("local", aws),
     controlUrl: `http://127.0.0.1:${(control.address() as AddressInfo).port}`,

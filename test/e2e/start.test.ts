@@ -24,4 +24,4 @@ test("npm start -- --once --json prints one document about a contained pod, and 
   expect(document.states.map(({ name }: { name: string }) => name)).toContain("ApplyPolicy");
   expect(document.evidence).toHaveLength(18);
   for (const { sha256 } of document.evidence) expect(sha256).toMatch(/^[0-9a-f]{64}$/);
-}, 180_000);
+}, 300_000);

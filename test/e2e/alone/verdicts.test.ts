@@ -1,10 +1,10 @@
 import { AppsV1Api, CustomObjectsApi } from "@kubernetes/client-node";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import type { Plan } from "../../core/quarantine/plan.ts";
-import { REASONS, type ReasonCode } from "../../core/quarantine/reasons.ts";
-import { type CniProfile, installCni } from "../../local/cni/cni.ts";
-import { applyManifests } from "../../local/manifests.ts";
-import { core, kubeconfig, networking } from "./harness.ts";
+import type { Plan } from "../../../core/quarantine/plan.ts";
+import { REASONS, type ReasonCode } from "../../../core/quarantine/reasons.ts";
+import { type CniProfile, installCni } from "../../../local/cni/cni.ts";
+import { applyManifests } from "../../../local/manifests.ts";
+import { core, kubeconfig, networking } from "../harness.ts";
 import {
   type As,
   aBarePod,
@@ -15,7 +15,7 @@ import {
   quarantine,
   runningPods,
   template,
-} from "./quarantine.ts";
+} from "../quarantine.ts";
 
 const apps = kubeconfig.makeApiClient(AppsV1Api);
 const custom = kubeconfig.makeApiClient(CustomObjectsApi);

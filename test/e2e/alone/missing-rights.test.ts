@@ -15,9 +15,9 @@ import {
 } from "@aws-sdk/client-sfn";
 import { GetQueueAttributesCommand } from "@aws-sdk/client-sqs";
 import { expect, onTestFinished, test } from "vitest";
-import { executions as executionsOf } from "../../adapters/aws/executions.ts";
-import { followExecution } from "../../local/follow.ts";
-import { waitFor } from "../../local/wait.ts";
+import { executions as executionsOf } from "../../../adapters/aws/executions.ts";
+import { followExecution } from "../../../local/follow.ts";
+import { waitFor } from "../../../local/wait.ts";
 import {
   aws,
   core,
@@ -33,8 +33,8 @@ import {
   stage,
   verify,
   victimOf,
-} from "./harness.ts";
-import { nameIn, roleOf, takeAway } from "./role-rights.ts";
+} from "../harness.ts";
+import { nameIn, roleOf, takeAway } from "../role-rights.ts";
 
 const events = new EventBridgeClient(aws);
 const sfn = new SFNClient(aws);

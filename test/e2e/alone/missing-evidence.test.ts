@@ -5,7 +5,7 @@ import {
   waitUntilFunctionUpdatedV2,
 } from "@aws-sdk/client-lambda";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { followExecution } from "../../local/follow.ts";
+import { followExecution } from "../../../local/follow.ts";
 import {
   aws,
   core,
@@ -19,7 +19,7 @@ import {
   stateNames,
   verify,
   victimOf,
-} from "./harness.ts";
+} from "../harness.ts";
 
 const lambda = new LambdaClient(aws);
 /** Without a record of what it finds, none of these writes anything. */

@@ -3,8 +3,8 @@ import { SNSClient, SubscribeCommand } from "@aws-sdk/client-sns";
 import { ReceiveMessageCommand } from "@aws-sdk/client-sqs";
 import { DeleteParameterCommand, PutParameterCommand, SSMClient } from "@aws-sdk/client-ssm";
 import { afterEach, beforeAll, expect, test } from "vitest";
-import { followExecution } from "../../local/follow.ts";
-import { waitFor } from "../../local/wait.ts";
+import { followExecution } from "../../../local/follow.ts";
+import { waitFor } from "../../../local/wait.ts";
 import {
   aws,
   deployment,
@@ -19,7 +19,7 @@ import {
   stateNames,
   verify,
   victimOf,
-} from "./harness.ts";
+} from "../harness.ts";
 
 const ssm = new SSMClient(aws);
 const Name = deployment.killSwitch;

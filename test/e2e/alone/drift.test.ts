@@ -14,9 +14,9 @@ import {
 } from "@aws-sdk/client-eks";
 import { PutParameterCommand, SSMClient } from "@aws-sdk/client-ssm";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import type { Finding } from "../../core/readiness/finding.ts";
-import { aws, deployment, rbac, stage } from "./harness.ts";
-import { EC2, EKS, type Operator, operator } from "./operator.ts";
+import type { Finding } from "../../../core/readiness/finding.ts";
+import { aws, deployment, rbac, stage } from "../harness.ts";
+import { EC2, EKS, type Operator, operator } from "../operator.ts";
 
 const { clusterName } = stage;
 const account = "arn:aws:iam::000000000000";

@@ -4,9 +4,9 @@ import {
   PutFunctionConcurrencyCommand,
 } from "@aws-sdk/client-lambda";
 import { expect, test } from "vitest";
-import { groupOf } from "../../kubernetes/groups.ts";
-import { executionOf, followExecution } from "../../local/follow.ts";
-import { waitFor } from "../../local/wait.ts";
+import { groupOf } from "../../../kubernetes/groups.ts";
+import { executionOf, followExecution } from "../../../local/follow.ts";
+import { waitFor } from "../../../local/wait.ts";
 import {
   artefactsOf,
   aws,
@@ -20,7 +20,7 @@ import {
   stateNames,
   verify,
   victimOf,
-} from "./harness.ts";
+} from "../harness.ts";
 
 const lambda = new LambdaClient(aws);
 const APPLY_POLICY = { FunctionName: "local-eks-containment-ApplyPolicy" };

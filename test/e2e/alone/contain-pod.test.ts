@@ -1,3 +1,4 @@
+/** Alone: it takes back what the run did to its node, where runs of other tests have targets too. */
 import {
   AutoScalingClient,
   DescribeAutoScalingInstancesCommand,
@@ -14,19 +15,19 @@ import {
 import { EventBridgeClient, PutRuleCommand, PutTargetsCommand } from "@aws-sdk/client-eventbridge";
 import { ReceiveMessageCommand } from "@aws-sdk/client-sqs";
 import { beforeAll, describe, expect, test } from "vitest";
-import type { ExecutionReport } from "../../adapters/aws/executions.ts";
-import { artefactKey, runPrefix } from "../../core/evidence/keys.ts";
-import type { RunResult } from "../../core/evidence/record-run.ts";
+import type { ExecutionReport } from "../../../adapters/aws/executions.ts";
+import { artefactKey, runPrefix } from "../../../core/evidence/keys.ts";
+import type { RunResult } from "../../../core/evidence/record-run.ts";
 import {
   DO_NOT_DISRUPT,
   type PreservationPlan,
   type ProtectionStep,
   REASON_ANNOTATION,
   SAFE_TO_EVICT,
-} from "../../core/node/preservation-plan.ts";
-import { CASE_LABEL } from "../../core/quarantine/labels.ts";
-import type { ScenePod, Shop } from "../../local/scene.ts";
-import { waitFor } from "../../local/wait.ts";
+} from "../../../core/node/preservation-plan.ts";
+import { CASE_LABEL } from "../../../core/quarantine/labels.ts";
+import type { ScenePod, Shop } from "../../../local/scene.ts";
+import { waitFor } from "../../../local/wait.ts";
 import {
   artefactsOf,
   aws,
@@ -44,7 +45,7 @@ import {
   store,
   verify,
   victimOf,
-} from "./harness.ts";
+} from "../harness.ts";
 
 const events = new EventBridgeClient(aws);
 const ec2 = new EC2Client(aws);
