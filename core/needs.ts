@@ -57,6 +57,8 @@ export interface EvidenceNeeds {
   /** Listed under a prefix and hashed again. */
   readonly inspects?: readonly KeyPattern[];
   readonly frees?: readonly KeyPattern[];
+  /** Listed under a prefix, and not read. */
+  readonly lists?: readonly KeyPattern[];
 }
 
 /** The cluster with the operations that were declared; all writes or none, the kinds are not types. */
@@ -81,4 +83,5 @@ interface StoreOperations {
   readonly reads: "read";
   readonly inspects: "inspect";
   readonly frees: "free";
+  readonly lists: "list";
 }

@@ -1,6 +1,7 @@
 import {
   DeleteObjectCommand,
   GetObjectCommand,
+  ListObjectsV2Command,
   ListObjectVersionsCommand,
   type ListObjectVersionsCommandOutput,
   type ObjectVersion,
@@ -140,6 +141,23 @@ export function evidenceBucket(
       return found;
     },
 
+    async list(prefix, limit, after) {
+      try {
+        const { Contents = [] } = await s3.send(
+          new ListObjectsV2Command({
+            ...{ Bucket: bucket, Prefix: prefix, MaxKeys: limit },
+            ...(after !== undefined && { StartAfter: after }),
+          }),
+        );
+        return Contents.map(({ Key: key = "", LastModified }) => ({
+          key,
+          storedAt: LastModified?.toISOString() ?? "",
+        }));
+      } catch (error) {
+        throw translated(error, `list s3://${bucket}/${prefix}`);
+      }
+    },
+
     async free(key) {
       if (!key.startsWith(MARKERS)) throw new Error(`${key} is evidence: it is never deleted`);
       try {
@@ -166,7 +184,7 @@ export interface EvidencePlace {
 
 /** What IAM must allow for what a state needs of the bucket. */
 export function evidenceStatements(
-  { writes = [], reads = [], inspects = [], frees = [] }: EvidenceNeeds,
+  { writes = [], reads = [], inspects = [], frees = [], lists = [] }: EvidenceNeeds,
   { bucketArn, evidenceKeyArn, s3Service }: EvidencePlace,
 ): readonly Statement[] {
   const readable = [...new Set([...reads, ...writes])]; // what is taken already is read
@@ -182,7 +200,7 @@ export function evidenceStatements(
   const statements: readonly Statement[] = [
     { actions: ["s3:PutObject"], resources: objects([...writes, ...conflicts]) },
     { actions: ["s3:GetObject"], resources: objects(readable) },
-    { actions: ["s3:ListBucket"], resources: forAny(mayBeAbsent, bucketArn) },
+    { actions: ["s3:ListBucket"], resources: forAny([...mayBeAbsent, ...lists], bucketArn) },
     {
       actions: ["s3:ListBucketVersions"],
       resources: forAny(inspects, bucketArn),

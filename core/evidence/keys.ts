@@ -46,6 +46,9 @@ export type KeyPattern =
   | "cases/*/case.json"
   | "cases/*/alerts/*.json"
   | "cases/*/runs/*.json"
+  | "cases/*/verdicts/*"
+  | "cases/*/verdicts/*.json"
+  | "cases/*/reapplications/*.json"
   | "open/*"
   | "ignored/*";
 
@@ -70,6 +73,27 @@ export function runRecordsPrefix(caseId: string): string {
 export function runRecordKey(caseId: string, runId: string): string {
   return `${runRecordsPrefix(caseId)}${runId}.json`;
 }
+
+/** What later looks at an open case came to, in the order in which they were written down. */
+export function verdictsPrefix(caseId: string): string {
+  return `cases/${caseId}/verdicts/`;
+}
+
+/**
+ * Numbered, so that of two looks at one moment only one can be the next; with six digits, so that
+ * names sort as they were written.
+ */
+export function verdictKey(caseId: string, number: number): string {
+  return `${verdictsPrefix(caseId)}${String(number).padStart(6, "0")}.json`;
+}
+
+/** What the quarantine was put back by, each time. */
+export function reapplicationKey(caseId: string, number: number): string {
+  return `cases/${caseId}/reapplications/${number}.json`;
+}
+
+/** Every open case has a marker under it. */
+export const OPEN_CASES_PREFIX = "open/";
 
 /**
  * The marker that gives one target to one case, and the only kind of key that is ever deleted. A

@@ -31,8 +31,16 @@ export interface EvidenceStore {
   read<T>(key: string): Promise<Stored<T> | null>;
   /** Every object under a prefix, with its bytes hashed again, its writer and its lock read back. */
   inspect(prefix: string): Promise<readonly InspectedArtefact[]>;
+  /** Keys under a prefix, at most `limit` of them, in the order of their names, behind one of them. */
+  list(prefix: string, limit: number, after?: string): Promise<readonly ListedKey[]>;
   /** Frees an open-case marker. Only keys under `open/` can be freed. */
   free(key: string): Promise<void>;
+}
+
+export interface ListedKey {
+  readonly key: string;
+  /** When the store received it, RFC 3339 in UTC, in whole seconds. */
+  readonly storedAt: string;
 }
 
 export interface InspectedArtefact extends Artefact {

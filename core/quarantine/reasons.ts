@@ -27,6 +27,9 @@ export const REASONS = {
     "Other pods share the pod's rules on the AWS VPC CNI, and are cut off together with it.",
   phaseIncomplete:
     "What a later phase of the plan waits for, a rollout or the CNI's controller, did not come in time.",
+  namespaceGone: "The namespace is no longer there, or another one bears its name.",
+  agentGone: "The CNI's agent does not run on the pod's node: what changes there is not enforced.",
+  notVerified: "The case could not be looked at: what holds is not known.",
 } as const;
 export type ReasonCode = keyof typeof REASONS;
 

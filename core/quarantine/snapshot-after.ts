@@ -1,5 +1,4 @@
 import type { CaseRef } from "../case/case.ts";
-import { networkFacts, observeNetwork } from "../cluster/network.ts";
 import { PermanentError, TransientError } from "../errors.ts";
 import { artefactKey } from "../evidence/keys.ts";
 import { keepPods } from "../evidence/pod-pages.ts";
@@ -10,11 +9,10 @@ import type { ClusterFor, Needs, StoreFor } from "../needs.ts";
 import type { AppliedPolicy } from "./apply-policy.ts";
 import type { Completion } from "./complete-policy.ts";
 import type { Plan } from "./plan.ts";
+import { asSeenNow, type Look, lookAtAll, observe } from "./read-back.ts";
 import type { Reason } from "./reasons.ts";
-import { type SeenPod, seenPod } from "./seen-pod.ts";
 import { afterSteps } from "./simulate.ts";
 import { type Observation, type Verdict, verdictOf } from "./verdict.ts";
-import { podIdentifier } from "./vpc-cni/identifier.ts";
 
 export const SNAPSHOT_AFTER_NEEDS = {
   kubernetes: {
@@ -127,66 +125,4 @@ export async function snapshotAfter(
     reasons: reasons.map(({ code, message }) => ({ code, message })),
     artefacts: [stored.artefact],
   };
-}
-
-/** A plan that was resumed later than this after it was made may not know how its pod stood. */
-const PLAN_IS_FRESH_MS = 60_000;
-
-/**
- * The plan with the facts that hold now: the CNI may have been changed since Authenticate looked, and
- * policies may have come to select the pod before a redrive carried the plan out.
- */
-async function asSeenNow(
-  plan: Plan,
-  applied: AppliedPolicy | null,
-  kubernetes: Ports["kubernetes"],
-): Promise<Plan> {
-  const { network, before } = plan;
-  const now = networkFacts(await observeNetwork(kubernetes, network.ipFamily));
-  const late =
-    applied !== null &&
-    Date.parse(applied.quarantinedAt) - Date.parse(plan.plannedAt) > PLAN_IS_FRESH_MS;
-  const selected = { networkPolicy: true, clusterNetworkPolicy: true };
-  return {
-    ...plan,
-    network: now.cni === network.cni ? now : { ...now, cni: null, enforcing: "unknown" },
-    before: late ? { ...before, selected } : before,
-  };
-}
-
-/** Shows every pod of the target's namespace; answers with what was written down of them. */
-type Look = (see: (pod: Pod) => void) => Promise<readonly Artefact[]>;
-
-async function observe(
-  plan: Plan,
-  completion: Completion | null,
-  kubernetes: Ports["kubernetes"],
-  look: Look,
-): Promise<{ readonly observed: Observation; readonly podPages: readonly Artefact[] }> {
-  const { target, network } = plan;
-  const pods: SeenPod[] = [];
-  const see = (pod: Pod) => {
-    if (concerns(plan, pod)) pods.push(seenPod(pod));
-  };
-  const [namespace, policies, endpoints, podPages] = await Promise.all([
-    kubernetes.namespace(target.namespace),
-    kubernetes.policies(target.namespace, network.policyKinds),
-    network.cni === "vpc"
-      ? kubernetes.policyEndpoints(target.namespace, network.policyKinds)
-      : null,
-    look(see),
-  ]);
-  const namespaceLabels = namespace?.metadata.labels ?? {};
-  return { observed: { namespaceLabels, pods, policies, endpoints, completion }, podPages };
-}
-
-async function lookAtAll(pages: AsyncIterable<unknown>): Promise<readonly []> {
-  for await (const _ of pages);
-  return [];
-}
-
-/** The target, and on the VPC CNI those that share its identifier. */
-function concerns({ target, network }: Plan, { metadata }: Pod): boolean {
-  if (target.kind === "namespace" || metadata.uid === target.uid) return true;
-  return network.cni === "vpc" && podIdentifier(metadata.name) === podIdentifier(target.name);
 }

@@ -86,6 +86,13 @@ export function memoryStore(): MemoryStore {
           return { ...stored(key, text).artefact, storedAt, writer, lock };
         });
     },
+    async list(prefix, limit, after = "") {
+      return [...objects.keys()]
+        .filter((key) => key.startsWith(prefix) && key > after)
+        .toSorted((one, other) => (one < other ? -1 : 1))
+        .slice(0, limit)
+        .map((key) => ({ key, storedAt: kept.get(key)?.storedAt ?? "" }));
+    },
     async free(key) {
       objects.delete(key);
       kept.delete(key);

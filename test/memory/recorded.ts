@@ -22,6 +22,7 @@ const STORE_OPERATIONS: Readonly<Record<string, keyof EvidenceNeeds>> = {
   read: "reads",
   inspect: "inspects",
   free: "frees",
+  list: "lists",
 };
 
 /** What was asked of the ports, in the words in which `declared` repeats what was declared. */

@@ -14,6 +14,7 @@ import {
 } from "./preservation.ts";
 import { AppliedPolicy, Completion, Plan } from "./quarantine.ts";
 import { Result } from "./result.ts";
+import { Reapplication, VerdictRecord } from "./reverification.ts";
 import { After, Authentication, Before, PodPage } from "./seen.ts";
 
 export interface Published {
@@ -25,7 +26,7 @@ export interface Published {
 }
 
 /** What is read under a prefix and not written under that name. */
-type Prefix = "runs/*" | "cases/*/runs/*";
+type Prefix = "runs/*" | "cases/*/runs/*" | "cases/*/verdicts/*";
 export type PublishedKey =
   | Exclude<KeyPattern, Prefix>
   | "runs/*/conflict-*.json"
@@ -98,6 +99,16 @@ export const ARTEFACTS: Readonly<Record<PublishedKey, Published>> = {
     is: "A run of the case that was sealed, with the hash and version of its manifest",
     schema: RunRecord,
     as: "eks-containment/run-record/1",
+  },
+  "cases/*/verdicts/*.json": {
+    is: "What a later look at the open case came to; written down when something changed, and daily",
+    schema: VerdictRecord,
+    as: "eks-containment/later-verdict/1",
+  },
+  "cases/*/reapplications/*.json": {
+    is: "What was written to put the quarantine of an open case back",
+    schema: Reapplication,
+    as: "eks-containment/reapplication/1",
   },
   "open/*": {
     is: "The marker of a target whose case is open; the only thing that is ever deleted",
