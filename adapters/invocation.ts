@@ -9,6 +9,19 @@ import { productVersion } from "./environment.ts";
  */
 export const invocation = new AsyncLocalStorage<Pick<Writer, "state" | "execution">>();
 
+/**
+ * Who asks, as the audit logs of the cluster and of AWS keep it: the product and, in a function, its
+ * version, the state and the execution. So each line of those logs leads to a run.
+ */
+export function userAgent(): string {
+  const caller = invocation.getStore();
+  if (!caller) return "eks-containment";
+  const { state, execution } = caller;
+  // A name may hold letters that a header must not.
+  const name = encodeURIComponent(execution.slice(execution.lastIndexOf(":") + 1));
+  return `eks-containment/${productVersion()} (${state}; ${name})`;
+}
+
 /** Who writes evidence now. */
 export function writer(): Writer {
   const caller = invocation.getStore();

@@ -23,6 +23,8 @@ export interface AwsOptions {
   readonly dir: string;
   /** What DescribeCluster answers; the CA is read when it is first asked for. */
   readonly eks: { readonly endpoint: string; readonly caFile: string };
+  /** What functions are told is AWS, where it is not the emulator itself. */
+  readonly functionsEndpoint?: string | undefined;
   readonly logFile: string;
   readonly signal?: AbortSignal | undefined;
 }
@@ -84,6 +86,7 @@ export async function startAws(python: string, options: AwsOptions): Promise<Aws
       LAMBDA_RUNTIME_EXECUTOR: "local",
       LAMBDA_SDK_NODE_MODULES: nodeModules,
       LAMBDA_KEEPALIVE_MS: String(functionKeepAliveMs),
+      ...(options.functionsEndpoint && { LAMBDA_AWS_ENDPOINT_URL: options.functionsEndpoint }),
       EKS_ENDPOINT: options.eks.endpoint,
       EKS_CA_FILE: options.eks.caFile,
       // Roles may do what their policies say; whoever holds these credentials may do everything.

@@ -24,8 +24,19 @@ const region = "us-east-1";
 export const availabilityZone = `${region}a`;
 const instanceType = "m6i.large";
 const readyLimitMs = 60_000;
-const nodeGroup = "shop";
-const scalingGroup = `eks-${nodeGroup}`;
+
+/** Nodes that are kept and given back together: a managed node group in a subnet of its own. */
+export interface NodeGroup {
+  readonly name: string;
+  /** Third part of the subnet's addresses, which are in the nodes' names: unique in a stage. */
+  readonly subnet: number;
+}
+/** The group of those who have the stage for themselves. */
+const SHOP_NODES: NodeGroup = { name: "shop", subnet: 13 };
+/** Of the node's group, by which a pod chooses where to run. */
+export const NODE_GROUP_LABEL = "eks.amazonaws.com/nodegroup";
+
+const scalingGroupOf = ({ name }: NodeGroup): string => `eks-${name}`;
 
 export interface SceneNode {
   /** The instance's private DNS name, e.g. `ip-10-0-13-27.ec2.internal`. */
@@ -38,17 +49,18 @@ export interface SceneNode {
 
 /**
  * Starts two instances and registers them as nodes; returns when both are Ready. Call it once per
- * stage: shops in any number of namespaces share the nodes.
+ * stage and group: shops in any number of namespaces share the nodes.
  */
 export async function createNodes(
   stage: Pick<LocalStage, "aws" | "kubernetes">,
+  nodeGroup: NodeGroup = SHOP_NODES,
 ): Promise<SceneNode[]> {
   const ec2 = new EC2Client(stage.aws);
-  const nodes = (await runInstances(ec2)).map(nodeOf);
+  const nodes = (await runInstances(ec2, nodeGroup)).map(nodeOf);
   ec2.destroy();
-  await group(nodes, new AutoScalingClient(stage.aws));
+  await group(nodes, nodeGroup, new AutoScalingClient(stage.aws));
   const core = stage.kubernetes.makeApiClient(CoreV1Api);
-  for (const node of nodes) await core.createNode({ body: manifestOf(node) });
+  for (const node of nodes) await core.createNode({ body: manifestOf(node, nodeGroup) });
   for (const { name } of nodes) {
     await waitFor({ what: `node ${name} to be Ready`, limitMs: readyLimitMs }, async () =>
       isSchedulable(await core.readNode({ name })) ? true : undefined,
@@ -58,13 +70,17 @@ export async function createNodes(
 }
 
 /**
- * Gives back the nodes that containments have kept, all at once and whosever they are, as nobody
- * releases the cases of tests and demonstrations.
+ * Gives back the nodes of a group that containments have kept, all at once and whosever they are, as
+ * nobody releases the cases of tests and demonstrations.
  */
-export async function releaseNodes(stage: Pick<LocalStage, "aws" | "kubernetes">): Promise<void> {
+export async function releaseNodes(
+  stage: Pick<LocalStage, "aws" | "kubernetes">,
+  nodeGroup: NodeGroup = SHOP_NODES,
+): Promise<void> {
   const core = stage.kubernetes.makeApiClient(CoreV1Api);
   const ec2 = new EC2Client(stage.aws);
-  const { items } = await core.listNode();
+  const labelSelector = `${NODE_GROUP_LABEL}=${nodeGroup.name}`;
+  const { items } = await core.listNode({ labelSelector });
   const kept = items.filter(({ metadata }) => metadata?.annotations?.[DO_NOT_DISRUPT]);
   for (const node of kept) {
     const marks = [CASE_LABEL, REASON_ANNOTATION, DO_NOT_DISRUPT].filter(
@@ -85,7 +101,7 @@ export async function releaseNodes(stage: Pick<LocalStage, "aws" | "kubernetes">
   const autoScaling = new AutoScalingClient(stage.aws);
   await autoScaling.send(
     new SetInstanceProtectionCommand({
-      AutoScalingGroupName: scalingGroup,
+      AutoScalingGroupName: scalingGroupOf(nodeGroup),
       InstanceIds: items.map(instanceIdOf),
       ProtectedFromScaleIn: false,
     }),
@@ -102,12 +118,12 @@ export function instanceIdOf(node: V1Node): string {
   return match.groups.instanceId;
 }
 
-async function runInstances(ec2: EC2Client): Promise<Instance[]> {
+async function runInstances(ec2: EC2Client, nodeGroup: NodeGroup): Promise<Instance[]> {
   const { Vpc: vpc } = await ec2.send(new CreateVpcCommand({ CidrBlock: "10.0.0.0/16" }));
   const { Subnet: subnet } = await ec2.send(
     new CreateSubnetCommand({
       VpcId: vpc?.VpcId,
-      CidrBlock: "10.0.13.0/24",
+      CidrBlock: `10.0.${nodeGroup.subnet}.0/24`,
       AvailabilityZone: availabilityZone,
     }),
   );
@@ -131,7 +147,7 @@ async function runInstances(ec2: EC2Client): Promise<Instance[]> {
         },
       ],
       TagSpecifications: [
-        { ResourceType: "instance", Tags: [{ Key: "eks:nodegroup-name", Value: nodeGroup }] },
+        { ResourceType: "instance", Tags: [{ Key: "eks:nodegroup-name", Value: nodeGroup.name }] },
       ],
     }),
   );
@@ -139,8 +155,12 @@ async function runInstances(ec2: EC2Client): Promise<Instance[]> {
 }
 
 /** The Auto Scaling group that EKS makes for a managed node group. */
-async function group(nodes: readonly SceneNode[], autoScaling: AutoScalingClient): Promise<void> {
-  const AutoScalingGroupName = scalingGroup;
+async function group(
+  nodes: readonly SceneNode[],
+  nodeGroup: NodeGroup,
+  autoScaling: AutoScalingClient,
+): Promise<void> {
+  const AutoScalingGroupName = scalingGroupOf(nodeGroup);
   const InstanceIds = nodes.map(({ instanceId }) => instanceId);
   await autoScaling.send(
     new CreateAutoScalingGroupCommand({
@@ -165,13 +185,13 @@ function nodeOf(instance: Instance): SceneNode {
   return { name, instanceId, privateIp, rootVolumeId, availabilityZone };
 }
 
-function manifestOf(node: SceneNode): V1Node {
+function manifestOf(node: SceneNode, nodeGroup: NodeGroup): V1Node {
   const resources = { cpu: "2", memory: "8Gi", pods: "110", "ephemeral-storage": "20Gi" };
   return {
     metadata: {
       name: node.name,
       labels: {
-        "eks.amazonaws.com/nodegroup": nodeGroup,
+        [NODE_GROUP_LABEL]: nodeGroup.name,
         "kubernetes.io/arch": "amd64",
         "kubernetes.io/hostname": node.name,
         "kubernetes.io/os": "linux",

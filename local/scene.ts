@@ -11,12 +11,12 @@ import {
 } from "@aws-sdk/client-ec2";
 import { AppsV1Api, CoreV1Api, type V1Pod } from "@kubernetes/client-node";
 import { applyManifests } from "./manifests.ts";
-import { availabilityZone, instanceIdOf, releaseNodes } from "./nodes.ts";
+import { availabilityZone, instanceIdOf, type NodeGroup, releaseNodes } from "./nodes.ts";
 import { databaseClaim, persistentVolumeName, shopManifests, volumeSizeGiB } from "./shop.ts";
 import type { LocalStage } from "./stage.ts";
 import { waitFor } from "./wait.ts";
 
-export { createNodes, type SceneNode } from "./nodes.ts";
+export { createNodes, type NodeGroup, type SceneNode } from "./nodes.ts";
 
 const readyLimitMs = 60_000;
 
@@ -60,9 +60,14 @@ export interface Shop {
 
 /**
  * Creates a shop and returns when every pod runs. Needs the nodes of `createNodes()`, and takes back
- * those that a containment in another shop has kept.
+ * those of its group that a containment in another shop has kept. Without a group its pods run on any
+ * node.
  */
-export async function createShop(stage: Stage, namespace = "payments"): Promise<Shop> {
+export async function createShop(
+  stage: Stage,
+  namespace = "payments",
+  nodeGroup?: NodeGroup,
+): Promise<Shop> {
   const ec2 = new EC2Client(stage.aws);
   const { VolumeId: volumeId } = await ec2.send(
     new CreateVolumeCommand({
@@ -72,8 +77,9 @@ export async function createShop(stage: Stage, namespace = "payments"): Promise<
     }),
   );
   if (!volumeId) throw new Error("CreateVolume answered without a volume id");
-  await releaseNodes(stage);
-  const manifests = shopManifests(namespace, { volumeId, availabilityZone });
+  await releaseNodes(stage, nodeGroup);
+  const volumeOf = { volumeId, availabilityZone };
+  const manifests = shopManifests(namespace, volumeOf, nodeGroup?.name);
   await applyManifests(stage.kubernetes, manifests);
   const shop = await running(stage, namespace);
   const [databasePod] = shop.database.pods;

@@ -6,6 +6,15 @@ import { freePorts } from "./ports.ts";
 import type { Prerequisites } from "./prerequisites.ts";
 import type { Progress } from "./project.ts";
 
+/**
+ * What stands between the functions and the servers, and between the API server and STS: the
+ * endpoints that they are told instead of the servers' own.
+ */
+export interface Between {
+  readonly kubernetes: string;
+  readonly aws: string;
+}
+
 export interface ServersOptions {
   readonly tools: Prerequisites;
   readonly region: string;
@@ -13,6 +22,7 @@ export interface ServersOptions {
   /** Everything that the servers write. */
   readonly folder: string;
   readonly progress: Progress;
+  readonly between?: Between | undefined;
   /** Aborting it stops whatever runs. */
   readonly signal: AbortSignal;
 }
@@ -30,7 +40,7 @@ export interface Servers {
 }
 
 export async function startServers(options: ServersOptions): Promise<Servers> {
-  const { folder, progress, signal, region, clusterName } = options;
+  const { folder, progress, signal, region, clusterName, between } = options;
   const timings: Record<string, number> = {};
   const { tools } = options;
   const [kubernetesPort = 0, awsPort = 0] = await freePorts(2);
@@ -47,13 +57,18 @@ export async function startServers(options: ServersOptions): Promise<Servers> {
   );
   const upKubernetes = () =>
     startKubernetes(binary, {
-      ...{ dir, port: kubernetesPort, clusterName, region, awsEndpoint },
+      ...{ dir, port: kubernetesPort, clusterName, region },
+      awsEndpoint: between?.aws ?? awsEndpoint,
       ...{ logFile: logFiles.kubernetes, signal },
     });
   const upAws = () =>
     startAws(python, {
       ...{ port: awsPort, dir: join(folder, "aws"), logFile: logFiles.aws, signal },
-      eks: { endpoint: `https://127.0.0.1:${kubernetesPort}`, caFile: caFileOf(dir) },
+      eks: {
+        endpoint: between?.kubernetes ?? `https://127.0.0.1:${kubernetesPort}`,
+        caFile: caFileOf(dir),
+      },
+      functionsEndpoint: between?.aws,
     });
 
   progress("starting the API server and the emulated AWS");

@@ -18,6 +18,8 @@ import type {
   V1VolumeMount,
 } from "@kubernetes/client-node";
 
+import { NODE_GROUP_LABEL } from "./nodes.ts";
+
 const registry = "111122223333.dkr.ecr.us-east-1.amazonaws.com";
 export const volumeSizeGiB = 8;
 const capacity = `${volumeSizeGiB}Gi`;
@@ -37,11 +39,19 @@ const dnsPorts: V1NetworkPolicyPort[] = [
   { port: 53, protocol: "TCP" },
 ];
 
-/** Everything in the order in which it is applied. `volume` is the database's EBS volume. */
+/** Labels that a node must have; none: any node. */
+type NodeSelector = Record<string, string>;
+
+/**
+ * Everything in the order in which it is applied. `volume` is the database's EBS volume; `nodeGroup`
+ * names the nodes on which its pods run, if not on any.
+ */
 export function shopManifests(
   namespace: string,
   volume: { readonly volumeId: string; readonly availabilityZone: string },
+  nodeGroup?: string,
 ): KubernetesObject[] {
+  const on = nodeGroup === undefined ? {} : { [NODE_GROUP_LABEL]: nodeGroup };
   return [
     {
       apiVersion: "v1",
@@ -58,10 +68,10 @@ export function shopManifests(
     service(namespace, "frontend", checkoutPort),
     service(namespace, "checkout", checkoutPort),
     service(namespace, "database", databasePort),
-    deployment(namespace, "frontend", "2.0.1", 1),
-    deployment(namespace, "checkout", "1.4.2", 2),
+    deployment(namespace, "frontend", "2.0.1", 1, on),
+    deployment(namespace, "checkout", "1.4.2", 2, on),
     persistentVolume(namespace, volume),
-    database(namespace),
+    database(namespace, on),
   ];
 }
 
@@ -70,16 +80,17 @@ function deployment(
   name: string,
   version: string,
   replicas: number,
+  nodeSelector: NodeSelector,
 ): V1Deployment {
   return {
     apiVersion: "apps/v1",
     kind: "Deployment",
     metadata: { name, namespace, labels: { app: name } },
-    spec: { replicas, ...pods(name, version) },
+    spec: { replicas, ...pods(name, version, nodeSelector) },
   };
 }
 
-function database(namespace: string): V1StatefulSet {
+function database(namespace: string, nodeSelector: NodeSelector): V1StatefulSet {
   const mounts = [{ name: storage, mountPath: "/var/lib/database" }];
   return {
     apiVersion: "apps/v1",
@@ -88,7 +99,7 @@ function database(namespace: string): V1StatefulSet {
     spec: {
       replicas: 1,
       serviceName: "database",
-      ...pods("database", "16.4", mounts),
+      ...pods("database", "16.4", nodeSelector, mounts),
       volumeClaimTemplates: [
         {
           metadata: { name: storage },
@@ -136,6 +147,7 @@ export function persistentVolumeName(namespace: string): string {
 function pods(
   name: string,
   version: string,
+  nodeSelector: NodeSelector,
   volumeMounts: V1VolumeMount[] = [],
 ): Pick<V1DeploymentSpec, "selector" | "template"> {
   return {
@@ -143,6 +155,7 @@ function pods(
     template: {
       metadata: { labels: { app: name } },
       spec: {
+        nodeSelector,
         automountServiceAccountToken: false,
         terminationGracePeriodSeconds: 0, // a test's namespace is gone at once
         containers: [{ name, image: `${registry}/${name}:${version}`, volumeMounts }],

@@ -14,7 +14,7 @@ import { awsEnvironment, emulatedCredentials } from "./environment.ts";
 import { applyManifests, readManifests } from "./manifests.ts";
 import { checkPrerequisites } from "./prerequisites.ts";
 import { type Progress, projectRoot } from "./project.ts";
-import { type Servers, startServers, timed } from "./servers.ts";
+import { type Between, type Servers, startServers, timed } from "./servers.ts";
 import { unprovidedTypes } from "./unprovided-types.ts";
 
 const rbac = join(projectRoot, "kubernetes", "rbac.yaml");
@@ -23,6 +23,8 @@ export interface LocalStageOptions {
   readonly progress: Progress;
   /** Lets the command line find this stage; refused while another announced one is up. */
   readonly announce?: boolean | undefined;
+  /** Leads the functions to something that stands before the servers. */
+  readonly between?: Between | undefined;
   /** Ends the start, and everything already started, when aborted. */
   readonly signal?: AbortSignal | undefined;
 }
@@ -45,6 +47,8 @@ export interface LocalStage {
   readonly kubernetes: KubeConfig;
   /** Path of the same. */
   readonly kubeconfig: string;
+  /** Path of the API server's certificate authority; its own certificate lies beside it. */
+  readonly caFile: string;
   readonly logFiles: { readonly kubernetes: string; readonly aws: string; readonly deploy: string };
   /** Milliseconds by step. */
   readonly timings: Readonly<Record<string, number>>;
@@ -73,6 +77,7 @@ export async function startLocalStage(options: LocalStageOptions): Promise<Local
       tools,
       folder,
       progress: options.progress,
+      between: options.between,
       signal,
     });
     const stage = await furnish(servers, folder, { ...options, signal });
@@ -132,6 +137,7 @@ async function furnish(
     aws,
     kubernetes,
     kubeconfig: servers.kubernetes.kubeconfig,
+    caFile: servers.kubernetes.caFile,
     logFiles,
     timings,
     broken: servers.broken,

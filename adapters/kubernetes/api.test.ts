@@ -93,6 +93,11 @@ describe("patching", () => {
 
     expect(await prepare(rejected, pod("uid-2")).api.patch(POD, LABELS)).toBe(false);
     expect(await prepare(rejected, { status: 404, body: {} }).api.patch(POD, LABELS)).toBe(false);
+    const gone = { status: 404, body: {} };
+    expect(await prepare(gone, gone).api.patch(POD, LABELS)).toBe(false);
+    await expect(prepare(gone, pod("uid-1")).api.patch(POD, LABELS)).rejects.toMatchObject({
+      name: "KubernetesConflict",
+    });
     await expect(prepare(rejected, pod("uid-1")).api.patch(POD, LABELS)).rejects.toMatchObject({
       name: "KubernetesRejected",
     });

@@ -1,3 +1,4 @@
+import { TransientError } from "../../core/errors.ts";
 import {
   CALICO_AGENT,
   type ConfigMap,
@@ -96,12 +97,12 @@ export function kubernetesApi(transport: Transport): Kubernetes {
         expected: [404, 422],
       });
       if (answer.status < 400) return true;
-      // The API server answers 422 both to a failed test and to a change that it rejects.
-      if (answer.status === 422) {
-        const there = await api.get<ExistingObject>(path);
-        if (there?.metadata.uid === object.uid) throw failureOf({ method: "PATCH", path }, answer);
-      }
-      return false;
+      // The API server answers 422 both to a failed test and to a change that it rejects. And that a
+      // target is gone is not believed of one answer alone: it would end the containment.
+      const there = await api.get<ExistingObject>(path);
+      if (there?.metadata.uid !== object.uid) return false;
+      if (answer.status === 422) throw failureOf({ method: "PATCH", path }, answer);
+      throw new TransientError("KubernetesConflict", `PATCH ${path}: 404, and the object is there`);
     },
 
     async create(object) {

@@ -1,6 +1,7 @@
 import { Agent, request } from "node:https";
 import type { ClusterAccess } from "../../core/cluster/authenticate.ts";
 import { PermanentError, TransientError } from "../../core/errors.ts";
+import { userAgent } from "../invocation.ts";
 import { listItems } from "./list-items.ts";
 
 /** Milliseconds for one request to the API server, its answer included. */
@@ -67,6 +68,7 @@ function exchange(
     const content = body && Buffer.from(JSON.stringify(body.content));
     const headers = {
       authorization: `Bearer ${token}`,
+      "user-agent": userAgent(),
       accept,
       ...(body && { "content-type": body.contentType, "content-length": content?.byteLength }),
     };

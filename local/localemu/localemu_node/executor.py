@@ -184,6 +184,8 @@ class NodeExecutor(RuntimeExecutor):
             "LAMBDA_TASK_ROOT": str(code.get_unzipped_code_location()),
             "AWS_EXECUTION_ENV": f"AWS_Lambda_{self.function_version.config.runtime}",
         }
+        if endpoint := os.environ.get("LAMBDA_AWS_ENDPOINT_URL"):
+            env["AWS_ENDPOINT_URL"] = endpoint
         if sdk_node_modules := os.environ.get("LAMBDA_SDK_NODE_MODULES"):
             env["LAMBDA_SDK_NODE_MODULES"] = sdk_node_modules
         return env

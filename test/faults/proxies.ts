@@ -1,0 +1,188 @@
+/**
+ * Proxies between the functions and the two servers of a local stage. They pass on what they get,
+ * until a fault lies in the way. The API server's own certificate is used towards the functions, so
+ * that nothing but the port differs.
+ *
+ * Of our own because a fault is aimed at one state of one execution and may end the process that
+ * asks: toxiproxy works below TLS and HTTP, mockttp needs express, GraphQL and 40 more packages for
+ * what node:http does here.
+ */
+import { readFileSync } from "node:fs";
+import {
+  createServer,
+  Agent as HttpAgent,
+  type IncomingMessage,
+  request as requestHttp,
+  type Server,
+  type ServerResponse,
+} from "node:http";
+import {
+  createServer as createTlsServer,
+  Agent as HttpsAgent,
+  request as requestHttps,
+} from "node:https";
+import type { AddressInfo, Socket } from "node:net";
+import { join } from "node:path";
+import { buffer } from "node:stream/consumers";
+import type { StateName } from "../../functions/contract.ts";
+import type { Between } from "../../local/servers.ts";
+import { askedBy } from "./asked.ts";
+import { controlServer } from "./control.ts";
+import { type Deed, LaidFaults } from "./laid-faults.ts";
+import { end, functionProcessAt, starve } from "./processes.ts";
+
+/** An answer longer than what a starved process has left. */
+const LONG_ANSWER = JSON.stringify({ items: [], padding: "x".repeat(48 * 1024 * 1024) });
+const SPARE_BYTES = 8 * 1024 * 1024;
+
+interface Servers {
+  readonly aws: string;
+  /** Endpoint of the API server, and the folder of its certificates. */
+  readonly kubernetes: string;
+  readonly pki: string;
+}
+
+export interface Proxies {
+  /** What the stage must be started with. */
+  readonly between: Between;
+  /** Where faults are laid, for `faultsAt`. */
+  readonly controlUrl: string;
+  /** Leads the proxies to the servers, once these are up. */
+  leadTo(servers: Servers): void;
+  close(): void;
+}
+
+export async function startProxies(): Promise<Proxies> {
+  const faults = new LaidFaults();
+  let servers: Servers | undefined;
+  let ca: Buffer | undefined;
+  const agents = {
+    aws: new HttpAgent({ keepAlive: true }),
+    kubernetes: new HttpsAgent({ keepAlive: true }),
+  };
+
+  function send(to: "aws" | "kubernetes", request: IncomingMessage, body: Buffer) {
+    if (!servers) throw new Error("the proxies do not know the servers yet");
+    const { method, headers } = request;
+    const { expect: _, ...passedOn } = headers; // "100-continue" was answered here
+    const url = new URL(request.url ?? "/", servers[to]);
+    return new Promise<IncomingMessage>((resolve, reject) => {
+      const sent =
+        to === "aws"
+          ? requestHttp(url, { method, headers: passedOn, agent: agents.aws }, resolve)
+          : requestHttps(url, { method, headers: passedOn, agent: agents.kubernetes, ca }, resolve);
+      sent.on("error", reject).end(body);
+    });
+  }
+
+  async function serve(
+    to: "aws" | "kubernetes",
+    request: IncomingMessage,
+    response: ServerResponse,
+  ): Promise<void> {
+    const { method = "", url = "", headers } = request;
+    const body = await buffer(request);
+    const asked = askedBy(to, { method, url, headers, body });
+    if (url.includes("Action=GetCallerIdentity")) return verifyToken(request, body, response);
+    const fault = asked && faults.meet(asked);
+    if (fault) return strike(fault.does, request, response, () => send(to, request, body));
+    const answer = await send(to, request, body);
+    response.writeHead(answer.statusCode ?? 502, answer.headers);
+    answer.pipe(response);
+  }
+
+  /** Which function a token is of, STS alone knows: it is asked, and may not be heard. */
+  async function verifyToken(request: IncomingMessage, body: Buffer, response: ServerResponse) {
+    const answer = await send("aws", request, body);
+    const content = await buffer(answer);
+    const [, state] = /assumed-role\/local-eks-containment-(\w+)\//.exec(content.toString()) ?? [];
+    const asked = { execution: "", service: "sts", write: false, label: "sts" } as const;
+    if (state && faults.meet({ ...asked, state: state as StateName })) return reset(request.socket);
+    response.writeHead(answer.statusCode ?? 502, answer.headers).end(content);
+  }
+
+  const listener =
+    (to: "aws" | "kubernetes") => (request: IncomingMessage, response: ServerResponse) => {
+      serve(to, request, response).catch(() => request.socket.destroy());
+    };
+  const aws = await listen(createServer(listener("aws")));
+  const kubernetes = createTlsServer(listener("kubernetes"));
+  await listen(kubernetes);
+  const control = await listen(controlServer(faults));
+
+  return {
+    between: {
+      aws: `http://127.0.0.1:${portOf(aws)}`,
+      kubernetes: `https://127.0.0.1:${portOf(kubernetes)}`,
+    },
+    controlUrl: `http://127.0.0.1:${portOf(control)}`,
+    leadTo(found) {
+      const read = (name: string) => readFileSync(join(found.pki, name));
+      kubernetes.setSecureContext({ cert: read("apiserver.crt"), key: read("apiserver.key") });
+      ca = read("ca.crt");
+      servers = found;
+    },
+    close() {
+      for (const server of [aws, kubernetes, control]) {
+        server.closeAllConnections();
+        server.close();
+      }
+      agents.aws.destroy();
+      agents.kubernetes.destroy();
+    },
+  };
+}
+
+/** Does the deed; `pass` lets the server serve the request. */
+async function strike(
+  deed: Deed,
+  { socket }: IncomingMessage,
+  response: ServerResponse,
+  pass: () => Promise<IncomingMessage>,
+): Promise<void> {
+  switch (deed.kind) {
+    case "answer":
+      response.writeHead(deed.status, deed.headers).end(deed.body);
+      return;
+    case "reset":
+      return reset(socket);
+    case "silence":
+      return; // whoever asked closes the connection
+    case "half": {
+      const answer = await pass();
+      const content = await buffer(answer);
+      const headers = { ...answer.headers, "content-length": Math.max(content.byteLength, 2) };
+      response.writeHead(answer.statusCode ?? 502, headers);
+      response.write(content.subarray(0, Math.floor(content.byteLength / 2)));
+      // What was written must leave before the connection breaks.
+      response.write("", () => reset(socket));
+      return;
+    }
+    case "kill": {
+      const pid = functionProcessAt(socket.remotePort ?? 0);
+      if (deed.when === "after") await buffer(await pass());
+      end(pid);
+      return;
+    }
+    case "starve":
+      starve(functionProcessAt(socket.remotePort ?? 0), SPARE_BYTES);
+      response.writeHead(200, { "content-type": "application/json" }).end(LONG_ANSWER);
+      return;
+  }
+}
+
+function reset(socket: Socket): void {
+  socket.destroy();
+}
+
+function listen<Listening extends Server | ReturnType<typeof createTlsServer>>(
+  server: Listening,
+): Promise<Listening> {
+  return new Promise((resolve) => {
+    server.listen(0, "127.0.0.1", () => resolve(server));
+  });
+}
+
+function portOf(server: { address(): AddressInfo | string | null }): number {
+  return (server.address() as AddressInfo).port;
+}

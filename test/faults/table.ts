@@ -1,0 +1,154 @@
+/**
+ * The fault matrix: every state that asks anything of anybody, times everything that can go wrong
+ * there. Which columns a state has is derived from what it declares that it needs, and its expected
+ * end from the kind of the fault and from whether the playbook catches the state.
+ */
+import type { StateName } from "../../functions/contract.ts";
+import { EXCEPTIONS } from "./exceptions.ts";
+import { COLUMNS, type FaultKind } from "./faults.ts";
+import type { Fault, Seen } from "./laid-faults.ts";
+import { isCaught, STATES_THAT_ASK, servicesOf, writesToCluster } from "./playbook.ts";
+
+/** How a cell may end; anything else is a defect. */
+export type End =
+  | "contained"
+  | `contained, ${StateName} missing`
+  | "failed, then contained by redrive"
+  | "refused"
+  | "failed, then refused by redrive";
+
+/**
+ * - `briefly`: the fault meets two requests, or kills once, and is gone.
+ * - `lasting`: until the cause is removed, just before the redrive.
+ * - `from-the-first-write`: reads go through; the first write fails and all that follows, as lasting.
+ * - `at-the-first-write`: only that one.
+ */
+export type Variant = "briefly" | "lasting" | "from-the-first-write" | "at-the-first-write";
+
+export interface Cell {
+  /** `ApplyPolicy/kubernetes-503/briefly` */
+  readonly id: string;
+  readonly state: StateName;
+  readonly column: string;
+  readonly variant: Variant;
+  readonly end: End;
+  /** Why the end is not the usual one. */
+  readonly because: string | null;
+  /** The cell must be alone on the stage: its fault knows no execution. */
+  readonly alone: boolean;
+  /** What lies in wait, but for whom. `undisturbed` is what the state asked for without a fault. */
+  readonly fault: (undisturbed: readonly Seen[]) => Omit<Fault, "execution" | "state">;
+}
+
+const BRIEFLY = 2;
+
+/** All cells that run on the stage, state by state. */
+export const CELLS: readonly Cell[] = STATES_THAT_ASK.flatMap((state) => [
+  ...serviceCells(state),
+  ...crashCells(state),
+]);
+
+function serviceCells(state: StateName): readonly Cell[] {
+  const services = servicesOf(state);
+  return COLUMNS.filter(({ service }) => services.has(service)).flatMap(
+    ({ name, kind, service, does }) => {
+      const lasting = { service, times: null, does };
+      const cells = [
+        cell({ state, column: name, variant: "lasting", kind }, () => ({
+          ...lasting,
+          begins: "request",
+        })),
+      ];
+      if (kind === "transient") {
+        cells.unshift(
+          cell({ state, column: name, variant: "briefly", kind }, () => ({
+            ...{ service, begins: "request", times: BRIEFLY, does },
+          })),
+        );
+      }
+      if (service === "kubernetes" && writesToCluster(state)) {
+        const [variant, times] =
+          kind === "untrue"
+            ? (["at-the-first-write", 1] as const)
+            : (["from-the-first-write", null] as const);
+        cells.push(
+          cell({ state, column: name, variant, kind }, () => ({
+            ...{ service, begins: "write", times, does },
+          })),
+        );
+      }
+      return cells;
+    },
+  );
+}
+
+/** Killed at its first write, in the middle of its writes, after its last one; or again and again. */
+function crashCells(state: StateName): readonly Cell[] {
+  const kill = (when: "before" | "after", times: number | null) =>
+    ({ service: "any", times, does: { kind: "kill", when } }) as const;
+  const crash = (
+    column: string,
+    variant: Variant,
+    fault: Cell["fault"],
+    kind: FaultKind = "transient",
+  ) => cell({ state, column, variant, kind }, fault);
+  return [
+    crash("crash-before", "briefly", () => ({ ...kill("before", 1), begins: "write" })),
+    crash("crash-before", "lasting", () => ({ ...kill("before", null), begins: "write" })),
+    crash("crash-between", "briefly", (seen) => ({
+      ...kill("after", 1),
+      begins: { label: middle(writesIn(seen)) },
+    })),
+    crash("crash-after", "briefly", (seen) => ({
+      ...kill("after", 1),
+      begins: { label: writesIn(seen).at(-1) ?? "" },
+    })),
+    ...(servicesOf(state).has("kubernetes")
+      ? [
+          crash("out-of-memory", "briefly", () => ({
+            ...{ service: "kubernetes", begins: "request", times: 1, does: { kind: "starve" } },
+          })),
+        ]
+      : []),
+  ];
+}
+
+function writesIn(seen: readonly Seen[]): readonly string[] {
+  return seen.filter(({ write }) => write).map(({ label }) => label);
+}
+
+function middle(labels: readonly string[]): string {
+  return labels[Math.floor((labels.length - 1) / 2)] ?? "";
+}
+
+function cell(
+  {
+    state,
+    column,
+    variant,
+    kind,
+  }: Pick<Cell, "state" | "column" | "variant"> & { readonly kind: FaultKind },
+  fault: Cell["fault"],
+): Cell {
+  const id = `${state}/${column}/${variant}`;
+  const exception = EXCEPTIONS.find(({ cells }) => cells.test(id));
+  const heals = variant === "at-the-first-write" || (variant === "briefly" && kind === "transient");
+  const usual = heals ? healed(state) : lasted(state);
+  return {
+    ...{ id, state, column, variant, fault },
+    end: exception?.end ?? usual,
+    because: exception?.because ?? null,
+    alone: column.startsWith("sts-"),
+  };
+}
+
+function healed(state: StateName): End {
+  return state === "RecordIgnored" ? "refused" : "contained";
+}
+
+function lasted(state: StateName): End {
+  if (isCaught(state)) return `contained, ${state} missing`;
+  return state === "RecordIgnored"
+    ? "failed, then refused by redrive"
+    : "failed, then contained by redrive";
+}
