@@ -66,13 +66,21 @@ export async function startProxies(): Promise<Proxies> {
     const { method, headers } = request;
     const { expect: _, ...passedOn } = headers; // "100-continue" was answered here
     const url = new URL(request.url ?? "/", servers[to]);
-    return new Promise<IncomingMessage>((resolve, reject) => {
-      const sent =
-        to === "aws"
-          ? requestHttp(url, { method, headers: passedOn, agent: agents.aws }, resolve)
-          : requestHttps(url, { method, headers: passedOn, agent: agents.kubernetes, ca }, resolve);
-      sent.on("error", reject).end(body);
-    });
+    const attempt = (again: boolean): Promise<IncomingMessage> =>
+      new Promise((resolve, reject) => {
+        const options = { method, headers: passedOn };
+        const sent =
+          to === "aws"
+            ? requestHttp(url, { ...options, agent: agents.aws }, resolve)
+            : requestHttps(url, { ...options, agent: agents.kubernetes, ca }, resolve);
+        sent.on("error", (error) => {
+          // A server may close a connection just as it is used again: that is no fault that was laid.
+          if (sent.reusedSocket && again) resolve(attempt(false));
+          else reject(error);
+        });
+        sent.end(body);
+      });
+    return attempt(true);
   }
 
   async function serve(

@@ -21,9 +21,12 @@ export function readResults(): Results {
 
 /** Writes these outcomes over those of the same cells. */
 export function keepResults(outcomes: readonly Outcome[], now: Date): void {
-  const day = now.toISOString().slice(0, 10);
-  const fresh = outcomes.map(({ id, end, wrong }) => [id, { end, wrong, day }] as const);
-  const all = { ...readResults(), ...Object.fromEntries(fresh) };
+  const all = { ...readResults(), ...resultsOf(outcomes, now) };
   const sorted = Object.fromEntries(Object.entries(all).sort(([a], [b]) => a.localeCompare(b)));
   writeFileSync(file, `${JSON.stringify(sorted, null, 1)}\n`);
+}
+
+export function resultsOf(outcomes: readonly Outcome[], now: Date): Results {
+  const day = now.toISOString().slice(0, 10);
+  return Object.fromEntries(outcomes.map(({ id, end, wrong }) => [id, { end, wrong, day }]));
 }

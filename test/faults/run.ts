@@ -1,17 +1,21 @@
 /** `npm run faults`: the fault matrix on a local stage of its own. */
-import { dirname } from "node:path";
+import { writeFile } from "node:fs/promises";
+import { dirname, join } from "node:path";
 import { parseArgs } from "node:util";
 import { readDeployment } from "../../adapters/aws/deployment.ts";
 import { describeError, interrupted, listenForInterruption } from "../../local/interruption.ts";
 import { createNodes } from "../../local/scene.ts";
 import { startLocalStage } from "../../local/stage.ts";
-import { type Outcome, runCell } from "./cell.ts";
+import type { Outcome } from "./cell.ts";
 import { faultsAt } from "./control.ts";
+import { JOBS, type Job } from "./jobs.ts";
 import { nodesOfLane, type Place } from "./place.ts";
 import { startProxies } from "./proxies.ts";
-import { keepResults } from "./results.ts";
-import { CELLS, type Cell } from "./table.ts";
+import { matrix, page } from "./report.ts";
+import { keepResults, readResults, resultsOf } from "./results.ts";
 import { runUndisturbed, type Undisturbed } from "./undisturbed.ts";
+
+const document = join(import.meta.dirname, "../../docs/faults.md");
 
 const usage = `Usage: npm run faults -- [options]
 
@@ -40,7 +44,7 @@ try {
   });
   const { only } = values;
   const chosen = only.map((beginning) => new RegExp(`^${beginning.replaceAll("*", "[^/]+")}`));
-  const cells = CELLS.filter(
+  const cells = JOBS.filter(
     ({ id }) => chosen.length === 0 || chosen.some((each) => each.test(id)),
   );
   if (cells.length === 0) throw new Error(`no cell begins with ${only.join(" or ")}`);
@@ -52,7 +56,7 @@ try {
   process.exitCode = interrupted.aborted ? 130 : 1;
 }
 
-async function runAll(cells: readonly Cell[], lanes: number, write: boolean): Promise<number> {
+async function runAll(cells: readonly Job[], lanes: number, write: boolean): Promise<number> {
   const proxies = await startProxies();
   const stage = await startLocalStage({
     ...{ progress: console.error, signal: interrupted, between: proxies.between },
@@ -74,6 +78,8 @@ async function runAll(cells: readonly Cell[], lanes: number, write: boolean): Pr
       if (write) keepResults([outcome], new Date());
       return outcome;
     });
+    if (write) await writeFile(document, page(JOBS, readResults()));
+    console.log(`\n${matrix(cells, resultsOf(outcomes, new Date()))}\n`);
     const wrong = outcomes.filter((outcome) => outcome.wrong.length > 0);
     console.log(`${outcomes.length - wrong.length} passed, ${wrong.length} failed`);
     return wrong.length === 0 ? 0 : 1;
@@ -83,10 +89,10 @@ async function runAll(cells: readonly Cell[], lanes: number, write: boolean): Pr
   }
 }
 
-async function runOne(cell: Cell, lane: number, place: Place, undisturbed: Undisturbed) {
+async function runOne(cell: Job, lane: number, place: Place, undisturbed: Undisturbed) {
   const startedAt = performance.now();
   try {
-    return await runCell(cell, place, { undisturbed, nodeGroup: nodesOfLane(lane) });
+    return await cell.run({ place, undisturbed, nodeGroup: nodesOfLane(lane) });
   } catch (error) {
     const seconds = Math.round((performance.now() - startedAt) / 1_000);
     const wrong = [describeError(error)];
@@ -96,13 +102,13 @@ async function runOne(cell: Cell, lane: number, place: Place, undisturbed: Undis
 
 /** Several at once; those that must be alone come last, one by one. */
 async function inLanes(
-  cells: readonly Cell[],
+  cells: readonly Job[],
   lanes: number,
-  run: (cell: Cell, lane: number) => Promise<Outcome>,
+  run: (cell: Job, lane: number) => Promise<Outcome>,
 ): Promise<readonly Outcome[]> {
   const outcomes: Outcome[] = [];
   const startedAt = performance.now();
-  const work = async (queue: Cell[], lane: number) => {
+  const work = async (queue: Job[], lane: number) => {
     for (let cell = queue.shift(); cell; cell = queue.shift()) {
       interrupted.throwIfAborted();
       const outcome = await run(cell, lane);
