@@ -1,6 +1,7 @@
 import * as z from "zod";
 import { MODES, SEVERITIES } from "./core/alert/alert.ts";
 import { SCOPES } from "./core/alert/triage.ts";
+import { DAYS } from "./core/brakes/maintenance-window.ts";
 import { overlap, parseBlock } from "./core/quarantine/reach/ip.ts";
 import { ORDERS, OTHER_POLICIES, WORKLOAD_RESPONSES } from "./core/quarantine/settings.ts";
 
@@ -127,6 +128,38 @@ const Cluster = z
     return z.NEVER;
   });
 
+const wallTime = z.string().regex(/^([01]\d|2[0-3]):[0-5]\d$/, "is no time like 22:00");
+
+/** A name that `Intl` knows; those of the IANA's database and UTC. */
+const timeZone = z.string().refine(isTimeZone, { error: "is no time zone like Europe/Berlin" });
+
+function isTimeZone(timeZone: string): boolean {
+  try {
+    return new Intl.DateTimeFormat("en-US", { timeZone }).resolvedOptions().timeZone !== "";
+  } catch {
+    return false;
+  }
+}
+
+const MaintenanceWindow = z.union([
+  z
+    .strictObject({
+      days: z.array(z.enum(DAYS)).min(1),
+      from: wallTime,
+      /** On the next day where it is not later than `from`. */
+      to: wallTime,
+      /** Default UTC: it has no hour twice and none left out. */
+      zone: timeZone.default("UTC"),
+    })
+    .refine(({ from, to }) => from !== to, { error: "begins when it ends", path: ["to"] }),
+  z
+    .strictObject({ from: z.iso.datetime({ offset: true }), to: z.iso.datetime({ offset: true }) })
+    .refine(({ from, to }) => Date.parse(from) < Date.parse(to), {
+      error: "is not after from",
+      path: ["to"],
+    }),
+]);
+
 const Response = z.strictObject({
   /**
    * What an alert of a sensor leads to. Default `audit`: a new stage shows what it would do until
@@ -146,10 +179,32 @@ const Response = z.strictObject({
    * smallest thing that stops the attacker. Requests by hand name their own target.
    */
   scope: z.enum(SCOPES).default("pod"),
-  /** Never written to, whoever asks: runs about them are audits. Default: the cluster's own. */
+  /**
+   * Never written to, whoever asks: runs about them are audits. Default: the cluster's own, and
+   * `falco`, where Falcosidekick runs: to contain it is to go blind, and whoever can make Falco raise
+   * an alert about it could have the product do that for him. A person decides about it.
+   */
   protectedNamespaces: z
     .array(z.string())
-    .default(["kube-system", "kube-public", "kube-node-lease"]),
+    .default(["kube-system", "kube-public", "kube-node-lease", "falco"]),
+  /**
+   * At most so many new targets are contained within so many minutes; further ones are audited and
+   * the notification has the command to contain them by hand, which is not limited. Default 20 in 10
+   * minutes: more than an attacker takes over at a time, and less than a service can lose while
+   * somebody is being woken, should a rule be wrong or forged.
+   */
+  circuitBreaker: z
+    .strictObject({
+      targets: z.number().int().min(1).max(1_000).default(20),
+      minutes: z.number().int().min(1).max(1_440).default(10),
+    })
+    .prefault({}),
+  /**
+   * When people change the cluster and sensors' alerts are audited only: `{ days: ["Sat"], from:
+   * "22:00", to: "02:00", zone: "Europe/Berlin" }` every week, or once from one time to another,
+   * RFC 3339. Requests by hand act. Default none: attackers know the hours too.
+   */
+  maintenanceWindows: z.array(MaintenanceWindow).default([]),
 });
 
 const Quarantine = z.strictObject({

@@ -26,6 +26,7 @@ const STAGES: Readonly<Record<string, z.input<typeof Stage>>> = {
     response: {
       mode: "containment",
       actingSeverities: ["critical", "high", "medium", "low"],
+      circuitBreaker: { targets: 1_000 }, // the tests contain hundreds within minutes
     },
     evidence: { retentionDays: 1 },
   },

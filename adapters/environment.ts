@@ -2,6 +2,7 @@ import * as z from "zod";
 import { MODES, SEVERITIES } from "../core/alert/alert.ts";
 import type { ClusterIdentity } from "../core/alert/reading.ts";
 import { type ResponseSettings, SCOPES } from "../core/alert/triage.ts";
+import { DAYS } from "../core/brakes/maintenance-window.ts";
 import type { PreservationSettings } from "../core/node/preservation-plan.ts";
 import type { LockSettings } from "../core/node/volumes.ts";
 import {
@@ -36,6 +37,18 @@ const Settings = z.object({
   scope: z.enum(SCOPES),
   minimumSeverity: z.enum(SEVERITIES),
   protectedNamespaces: z.array(z.string()),
+  maintenanceWindows: z.array(
+    z.union([
+      z.object({
+        days: z.array(z.enum(DAYS)),
+        from: z.string(),
+        to: z.string(),
+        zone: z.string(),
+      }),
+      z.object({ from: z.string(), to: z.string() }),
+    ]),
+  ),
+  circuitBreaker: z.object({ targets: z.number(), minutes: z.number() }),
 });
 
 export const responseSettings = (): ResponseSettings =>

@@ -2,7 +2,7 @@ import * as z from "zod";
 import { quarantineSettings } from "../adapters/environment.ts";
 import { connect, evidenceStore, now } from "../adapters/ports.ts";
 import { applyPolicy } from "../core/quarantine/apply-policy.ts";
-import { Alert, Case, Cluster, Mode, Network, Target } from "./contract.ts";
+import { Alert, Brake, Case, Cluster, KillSwitch, Mode, Network, Target } from "./contract.ts";
 import { state } from "./state.ts";
 
 const ports = { store: evidenceStore(), settings: quarantineSettings(), now };
@@ -12,6 +12,8 @@ const Input = z.object({
   alert: Alert,
   target: Target,
   mode: Mode,
+  brakes: z.array(Brake),
+  killSwitch: KillSwitch,
   cluster: Cluster,
   network: Network,
 });

@@ -1,7 +1,7 @@
 import * as z from "zod";
 import { connect, evidenceStore, now } from "../adapters/ports.ts";
 import { completePolicy } from "../core/quarantine/complete-policy.ts";
-import { Case, Cluster } from "./contract.ts";
+import { Case, Cluster, KillSwitch } from "./contract.ts";
 import { state } from "./state.ts";
 
 const store = evidenceStore();
@@ -31,7 +31,12 @@ const Progress = z.object({
   ),
 });
 
-const Input = z.object({ case: Case, cluster: Cluster, progress: Progress.nullable() });
+const Input = z.object({
+  case: Case,
+  cluster: Cluster,
+  progress: Progress.nullable(),
+  killSwitch: KillSwitch,
+});
 
 export const handler = state("CompletePolicy", Input, (input) =>
   completePolicy(input, { kubernetes: connect(input.cluster), store, now }),

@@ -1,5 +1,6 @@
 import * as z from "zod";
 import { MODES, SEVERITIES } from "../core/alert/alert.ts";
+import { BRAKES, type BrakeName } from "../core/brakes/brake.ts";
 import { CNIS } from "../core/cluster/network.ts";
 import { POLICY_KINDS, type PolicyKind } from "../core/policies.ts";
 
@@ -60,6 +61,19 @@ export const Target = z.discriminatedUnion("kind", [
 ]);
 
 export const Mode = z.enum(MODES);
+
+const BRAKE_NAMES = Object.keys(BRAKES) as BrakeName[];
+
+/** What held something back. */
+export const Brake = z.object({
+  brake: z.enum(BRAKE_NAMES),
+  withheld: z.string(),
+  why: z.string(),
+  lift: z.string(),
+});
+
+/** The kill switch as it was read last; null when it could not be. */
+export const KillSwitch = z.object({ name: z.string(), value: z.string().nullable() });
 
 export const Case = z.object({ id: z.string(), runId: z.string() });
 

@@ -1,5 +1,6 @@
 import { TRIAGE_NEEDS } from "../core/alert/triage.ts";
-import { OPEN_CASE_NEEDS, RECORD_IGNORED_NEEDS } from "../core/case/case.ts";
+import { ADMIT_CASE_NEEDS } from "../core/brakes/admit-case.ts";
+import { RECORD_IGNORED_NEEDS } from "../core/case/case.ts";
 import { AUTHENTICATE_NEEDS } from "../core/cluster/authenticate.ts";
 import { CAPTURE_CONTEXT_NEEDS } from "../core/context/capture-context.ts";
 import { RECORD_CONTEXT_NEEDS } from "../core/context/record-context.ts";
@@ -19,7 +20,7 @@ import type { StateName } from "./contract.ts";
 export const NEEDS = {
   Triage: TRIAGE_NEEDS,
   RecordIgnored: RECORD_IGNORED_NEEDS,
-  OpenCase: OPEN_CASE_NEEDS,
+  OpenCase: ADMIT_CASE_NEEDS,
   Authenticate: AUTHENTICATE_NEEDS,
   SnapshotBefore: SNAPSHOT_BEFORE_NEEDS,
   ApplyPolicy: APPLY_POLICY_NEEDS,

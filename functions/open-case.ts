@@ -1,19 +1,23 @@
 import * as z from "zod";
-import { evidenceStore } from "../adapters/ports.ts";
-import { openCase } from "../core/case/case.ts";
-import { Alert, Mode, Target } from "./contract.ts";
+import { responseSettings, stage } from "../adapters/environment.ts";
+import { evidenceStore, now } from "../adapters/ports.ts";
+import { admitCase } from "../core/brakes/admit-case.ts";
+import { Alert, Brake, KillSwitch, Mode, Target } from "./contract.ts";
 import { state } from "./state.ts";
 
-const store = evidenceStore();
+const { circuitBreaker } = responseSettings();
+const ports = { store: evidenceStore(), circuitBreaker, stage: stage(), now };
 
 const Input = z.object({
   alert: Alert,
   target: Target,
   mode: Mode,
+  brakes: z.array(Brake),
+  killSwitch: KillSwitch,
   reason: z.string(),
   event: z.unknown(),
 });
 
 export const handler = state("OpenCase", Input, (input, execution) =>
-  openCase({ ...input, execution }, store),
+  admitCase({ ...input, execution }, ports),
 );

@@ -2,7 +2,7 @@ import * as z from "zod";
 import { preservationSettings } from "../adapters/environment.ts";
 import { connect, evidenceStore, instances, now } from "../adapters/ports.ts";
 import { preserveNode } from "../core/node/preserve-node.ts";
-import { Case, Cluster, Mode, Target } from "./contract.ts";
+import { Case, Cluster, KillSwitch, Mode, Target } from "./contract.ts";
 import { state } from "./state.ts";
 
 const settings = preservationSettings();
@@ -12,6 +12,7 @@ const Input = z.object({
   case: Case,
   target: Target,
   mode: Mode,
+  killSwitch: KillSwitch,
   cluster: Cluster,
   applied: z.object({ uid: z.string() }),
   attempt: z.number(),

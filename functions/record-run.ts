@@ -4,7 +4,7 @@ import { evidenceBucket, productVersion, stage } from "../adapters/environment.t
 import { announcements, evidenceStore, now } from "../adapters/ports.ts";
 import { recordRun } from "../core/evidence/record-run.ts";
 import { notificationOf } from "../core/report/notification.ts";
-import { Alert, Artefact, Case, Missing, Mode, NotPreserved, Target } from "./contract.ts";
+import { Alert, Artefact, Brake, Case, Missing, Mode, NotPreserved, Target } from "./contract.ts";
 import { metrics, state } from "./state.ts";
 
 const ports = {
@@ -22,6 +22,7 @@ const Input = z.object({
   target: Target,
   mode: Mode,
   reason: z.string(),
+  brakes: z.array(Brake),
   verdict: z.enum(["contained", "partial", "notEnforceable", "unverified", "audited", "ignored"]),
   reasons: z.array(z.object({ code: z.string(), message: z.string() })),
   quarantinedAt: z.string().nullable(),
@@ -33,6 +34,7 @@ const Input = z.object({
 export const handler = state("RecordRun", Input, async (input, execution) => {
   const result = await recordRun({ ...input, execution }, ports);
   metrics.addMetric(`Run_${result.verdict}`, MetricUnit.Count, 1);
+  for (const { brake } of result.brakes) metrics.addMetric(`Braked_${brake}`, MetricUnit.Count, 1);
   if (result.timeToContainMs !== null) {
     metrics.addMetric("TimeToContain", MetricUnit.Milliseconds, result.timeToContainMs);
   }

@@ -2,7 +2,7 @@ import * as z from "zod";
 import { snapshotLock } from "../adapters/environment.ts";
 import { connect, evidenceStore, now, volumes } from "../adapters/ports.ts";
 import { snapshotNodeEbs } from "../core/node/snapshot-node-ebs.ts";
-import { Case, Cluster, Mode, Target } from "./contract.ts";
+import { Case, Cluster, KillSwitch, Mode, Target } from "./contract.ts";
 import { state } from "./state.ts";
 
 const ports = { volumes: volumes(), store: evidenceStore(), lock: snapshotLock(), now };
@@ -11,6 +11,7 @@ const Input = z.object({
   case: Case,
   target: Target,
   mode: Mode,
+  killSwitch: KillSwitch,
   cluster: Cluster,
   applied: z.object({ uid: z.string() }),
   attempt: z.number(),

@@ -1,5 +1,6 @@
 import * as z from "zod";
 import { cluster, responseSettings } from "../adapters/environment.ts";
+import { now } from "../adapters/ports.ts";
 import { readEvent } from "../core/alert/read-event.ts";
 import { triage } from "../core/alert/triage.ts";
 import { state } from "./state.ts";
@@ -10,5 +11,5 @@ const stage = { cluster: cluster(), settings: responseSettings() };
 const Input = z.unknown();
 
 export const handler = state("Triage", Input, async (event) =>
-  triage(readEvent(event, stage.cluster), stage.settings),
+  triage(readEvent(event, stage.cluster), stage.settings, now()),
 );

@@ -6,7 +6,8 @@
 import { beforeAll, describe, expect, test } from "vitest";
 import { within } from "../adapters/within.ts";
 import type { Alert, Mode } from "../core/alert/alert.ts";
-import { openCase, recordIgnored } from "../core/case/case.ts";
+import { admitCase } from "../core/brakes/admit-case.ts";
+import { recordIgnored } from "../core/case/case.ts";
 import { authenticate, type ClusterAccess } from "../core/cluster/authenticate.ts";
 import { type NetworkFacts, observeNetwork } from "../core/cluster/network.ts";
 import { captureContext } from "../core/context/capture-context.ts";
@@ -29,6 +30,7 @@ import { snapshotBefore } from "../core/target/snapshot-before.ts";
 import type { Target } from "../core/target/target.ts";
 import { STATES, type StateName } from "../functions/contract.ts";
 import { NEEDS } from "../functions/needs.ts";
+import { RELEASED, UNBRAKED } from "./memory/brakes.ts";
 import type { MemoryCluster } from "./memory/cluster.ts";
 import { type MemoryStore, memoryStore } from "./memory/evidence-store.ts";
 import { memoryIdentities } from "./memory/identities.ts";
@@ -140,7 +142,7 @@ function* waysOfQuarantine(): Iterable<Way> {
 async function quarantine({ network, target, mode, owner, settings, meddled }: Way) {
   const kubernetes = aCluster(owner, network);
   const store = memoryStore();
-  const input = { case: CASE, alert: ALERT, target, mode, network };
+  const input = { case: CASE, alert: ALERT, target, mode, network, ...UNBRAKED };
   const ports = { ...portsFor("ApplyPolicy", kubernetes, store), settings };
   const first = await applyPolicy(input, ports);
   const plan = await store.read<Plan>(`runs/${CASE.runId}/plan.json`);
@@ -154,7 +156,10 @@ async function quarantine({ network, target, mode, owner, settings, meddled }: W
   for (let done = first.outcome !== "applied" || !first.pending; !done; ) {
     await disturb();
     const complete = portsFor("CompletePolicy", kubernetes, store);
-    ({ done, progress } = await completePolicy({ case: CASE, progress }, complete));
+    ({ done, progress } = await completePolicy(
+      { case: CASE, progress, killSwitch: RELEASED },
+      complete,
+    ));
   }
   const after = { ...portsFor("SnapshotAfter", kubernetes, store), now: minutesLater };
   await snapshotAfter({ case: CASE }, after);
@@ -171,6 +176,7 @@ beforeAll(async () => {
         alert: ALERT,
         target,
         mode: "containment",
+        brakes: [],
         network: VPC,
       } as const;
       await makePlan(input, { kubernetes, settings: SETTINGS, now });
@@ -191,7 +197,14 @@ beforeAll(async () => {
 /** The node; its volumes and, as `vol-data`, one of a claim that is attached nowhere. */
 async function preserve(target: Target): Promise<void> {
   const instance = "i-0123456789abcdef0";
-  const input = { case: CASE, target, uid: "uid-1", mode: "containment", attempt: 0 } as const;
+  const input = {
+    case: CASE,
+    target,
+    uid: "uid-1",
+    mode: "containment",
+    attempt: 0,
+    killSwitch: RELEASED,
+  } as const;
   const settings = { cordon: true, protect: true };
   const instances = recorded(
     memoryInstances({ [instance]: { ...AN_INSTANCE } }),
@@ -227,15 +240,18 @@ async function open(target: Target): Promise<void> {
   const { store: onOpen } = portsFor("OpenCase", undefined, store);
   const another = { ...EXECUTION, arn: `${EXECUTION.arn}b`, name: "b" };
   const opening = { ...OPENING, target, mode: "containment" } as const;
-  const opened = await openCase(opening, onOpen);
-  await openCase({ ...opening, execution: another }, onOpen);
+  const limit = { circuitBreaker: { targets: 20, minutes: 10 }, stage: "prod", now };
+  const ports = { store: onOpen, ...limit };
+  const opened = await admitCase({ ...opening, ...UNBRAKED }, ports);
+  await admitCase({ ...opening, ...UNBRAKED }, ports);
+  await admitCase({ ...opening, ...UNBRAKED, execution: another }, ports);
   const { event: _, ...run } = opening;
   const announce = { containmentCompleted: async () => {} };
   // Two runs of one case: the second is chained to the first.
   for (const mode of MODES) {
     await recordRun(
       {
-        ...{ ...run, mode, verdict: "ignored", reasons: [], quarantinedAt: null },
+        ...{ ...run, mode, verdict: "ignored", reasons: [], brakes: [], quarantinedAt: null },
         ...{ case: { ...opened.case, runId: `${opened.case.runId}-${mode}` }, artefacts: [] },
         missing: [],
         notPreserved: [],

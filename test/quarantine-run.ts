@@ -27,6 +27,7 @@ import type { ClusterState } from "../functions/needs.ts";
 import type { ResponderAccess } from "../local/responder.ts";
 import { waitFor } from "../local/wait.ts";
 import { settingsFor } from "../stages.ts";
+import { RELEASED, UNBRAKED } from "./memory/brakes.ts";
 import { memoryStore } from "./memory/evidence-store.ts";
 
 const limitMs = 60_000;
@@ -96,6 +97,7 @@ export async function quarantine(
       target,
       mode: audit ? "audit" : "containment",
       network,
+      ...UNBRAKED,
     },
     {
       kubernetes: as("ApplyPolicy"),
@@ -108,7 +110,7 @@ export async function quarantine(
   let progress: Progress | null = null;
   for (let done = applied.outcome !== "applied" || !applied.pending; !done; ) {
     const ports = { kubernetes: as("CompletePolicy"), store, now };
-    const look = await completePolicy({ case: ref, progress }, ports);
+    const look = await completePolicy({ case: ref, progress, killSwitch: RELEASED }, ports);
     ({ done, progress } = look);
     if (impatient) ahead += 700_000;
     else await delay(done ? 0 : 1_000);

@@ -39,6 +39,7 @@ export async function plan(target: string, options: Options): Promise<void> {
           ? { ...common, kind: "namespace", name: namespace }
           : { ...common, kind: "pod", name: pod, containerId: null },
       mode: "containment",
+      brakes: [],
       network,
     },
     { kubernetes, settings: settings.quarantine, now: () => new Date() },

@@ -58,7 +58,7 @@ export function clusterOf(stage: string): ClusterIdentity {
 
 /** The decision of the workflow's first state about what was read. */
 export function answerTo(reading: Reading, stage: string): Answer {
-  return toAnswer(decide(reading, settingsFor(stage).response), stage);
+  return toAnswer(decide(reading, settingsFor(stage).response, new Date()), stage);
 }
 
 function decode(bytes: Uint8Array): string | null {

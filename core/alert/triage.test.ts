@@ -2,7 +2,7 @@ import { describe, expect, test } from "vitest";
 import type { Target } from "../target/target.ts";
 import { SEVERITIES, type Severity } from "./alert.ts";
 import type { Reading } from "./reading.ts";
-import { type ResponseSettings, triage } from "./triage.ts";
+import { type ResponseSettings, triage as triageAt } from "./triage.ts";
 
 const SETTINGS: ResponseSettings = {
   mode: "containment",
@@ -10,7 +10,13 @@ const SETTINGS: ResponseSettings = {
   minimumSeverity: "medium",
   scope: "pod",
   protectedNamespaces: ["kube-system"],
+  maintenanceWindows: [],
+  circuitBreaker: { targets: 20, minutes: 10 },
 };
+
+const NOW = new Date("2026-09-29T13:44:06.000Z");
+
+const triage = (reading: Reading, settings: ResponseSettings) => triageAt(reading, settings, NOW);
 
 function detection(change: {
   severity?: Severity;

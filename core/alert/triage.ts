@@ -1,3 +1,7 @@
+import { type Brake, brake } from "../brakes/brake.ts";
+import type { CircuitBreakerSettings } from "../brakes/circuit-breaker.ts";
+import { type MaintenanceWindow, maintenanceBrake } from "../brakes/maintenance-window.ts";
+import { protectedNamespaceBrake } from "../brakes/protected.ts";
 import type { Needs } from "../needs.ts";
 import type { Target } from "../target/target.ts";
 import { type Alert, atLeast, type Mode, type Severity } from "./alert.ts";
@@ -17,6 +21,8 @@ export interface ResponseSettings {
   readonly minimumSeverity: Severity;
   readonly scope: Scope;
   readonly protectedNamespaces: readonly string[];
+  readonly maintenanceWindows: readonly MaintenanceWindow[];
+  readonly circuitBreaker: CircuitBreakerSettings;
 }
 
 /** The answer to "what will the product do with this event?", with the reason in words. */
@@ -25,6 +31,8 @@ export type Triage =
       readonly decision: "act";
       readonly reason: string;
       readonly mode: Mode;
+      /** What made an audit of a containment. */
+      readonly brakes: readonly Brake[];
       readonly alert: Alert;
       readonly target: Target;
     }
@@ -33,9 +41,9 @@ export type Triage =
 
 /**
  * Decides about one event that was read. Pure, and the same for the workflow and for
- * `containment triage`. A protected namespace is never written to: its runs are audits.
+ * `containment triage`. Asks the brakes that need nothing but the settings and the time.
  */
-export function triage(reading: Reading, settings: ResponseSettings): Triage {
+export function triage(reading: Reading, settings: ResponseSettings, now: Date): Triage {
   if (reading.kind === "unreadable") return { decision: "deadLetter", reason: reading.reason };
   if (reading.kind === "refused") {
     return { decision: "ignore", reason: reading.reason, alert: reading.alert };
@@ -50,11 +58,14 @@ export function triage(reading: Reading, settings: ResponseSettings): Triage {
   const { mode, why } = byHand
     ? { mode: requestedMode, why: `${requestedMode} was asked for` }
     : modeOf(alert, settings);
-  if (mode === "containment" && settings.protectedNamespaces.includes(target.namespace)) {
-    const reason = `namespace ${target.namespace} is protected, so ${why}, turned into audit`;
-    return { decision: "act", reason, mode: "audit", alert, target };
-  }
-  return { decision: "act", reason: `${alert.source} alert; ${why}`, mode, alert, target };
+  const run = brake({ mode, brakes: [] }, [
+    protectedNamespaceBrake(target, settings.protectedNamespaces),
+    byHand ? null : maintenanceBrake(settings.maintenanceWindows, now),
+  ]);
+  const held = run.brakes.map((each) => each.why).join("; ");
+  const reason =
+    held === "" ? `${alert.source} alert; ${why}` : `${held}, so ${why}, turned into audit`;
+  return { decision: "act", reason, ...run, alert, target };
 }
 
 /** What the stage lets an alert of a sensor lead to by itself. */

@@ -50,6 +50,7 @@ export type KeyPattern =
   | "cases/*/verdicts/*.json"
   | "cases/*/reapplications/*.json"
   | "open/*"
+  | "brakes/*"
   | "ignored/*";
 
 export function artefactKey(runId: string, name: ArtefactName): string {

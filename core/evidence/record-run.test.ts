@@ -2,6 +2,7 @@ import { describe, expect, test } from "vitest";
 import { LOCK, type MemoryStore, memoryStore } from "../../test/memory/evidence-store.ts";
 import { bucketFolder } from "../../test/memory/run-folder.ts";
 import { actAt, aSealedRun } from "../../test/memory/sealed-run.ts";
+import type { Mode } from "../alert/alert.ts";
 import { openCase } from "../case/case.ts";
 import { artefactKey, runPrefix, runRecordKey } from "./keys.ts";
 import type { Manifest, RunRecord } from "./manifest.ts";
@@ -35,7 +36,7 @@ const OPENING = {
   event: {},
 } as const;
 
-async function prepare(verdict: RunVerdict = "contained") {
+async function prepare(verdict: RunVerdict = "contained", mode: Mode = "containment") {
   const store = memoryStore();
   const { case: ref, artefacts } = await openCase(OPENING, store);
   const announced: unknown[] = [];
@@ -43,8 +44,10 @@ async function prepare(verdict: RunVerdict = "contained") {
   const input: RecordRunInput = {
     ...opening,
     case: ref,
+    mode,
     verdict,
     reasons: [],
+    brakes: [],
     quarantinedAt: "2026-11-22T17:55:02.500Z",
     artefacts,
     missing: [],
@@ -96,14 +99,18 @@ describe("the record of a run", () => {
   test("frees the target of a run that changed nothing, and of no other", async () => {
     const contained = await prepare("contained");
     const ignored = await prepare("ignored");
+    // It was a containment when its case was opened: a brake made an audit of it.
+    const braked = await prepare("audited", "audit");
 
     await contained.act();
     await ignored.act();
+    await braked.act();
 
     const markers = (store: MemoryStore) =>
       [...store.objects.keys()].filter((k) => k.startsWith("open/"));
     expect(markers(contained.store)).toHaveLength(1);
     expect(markers(ignored.store)).toHaveLength(0);
+    expect(markers(braked.store)).toHaveLength(0);
   });
 });
 

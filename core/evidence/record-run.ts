@@ -1,4 +1,5 @@
 import type { Alert, Mode } from "../alert/alert.ts";
+import type { Brake } from "../brakes/brake.ts";
 import { type CaseRef, type Execution, freeTarget } from "../case/case.ts";
 import { PermanentError } from "../errors.ts";
 import type { Needs, StoreFor } from "../needs.ts";
@@ -46,6 +47,8 @@ export interface RunResult {
   readonly mode: Mode;
   /** Why the run acted, or only audited, in Triage's words. */
   readonly reason: string;
+  /** What held writes back: all of them where the mode is audit. */
+  readonly brakes: readonly Brake[];
   readonly verdict: RunVerdict;
   readonly reasons: readonly { readonly code: string; readonly message: string }[];
   /** When the last write of the quarantine was answered; null when nothing was written. */
@@ -116,7 +119,9 @@ export async function recordRun(
   const lock = inspected?.lock ?? null;
   const record: RunRecord = { caseId, runId, manifest: { ...artefact, lock } };
   await store.putOnce(runRecordKey(caseId, runId), record);
-  if (input.verdict === "ignored") await freeTarget(input.target, input.case, store);
+  // Nothing was changed: the next alert is to be judged anew.
+  if (input.verdict === "ignored" || input.mode === "audit")
+    await freeTarget(input.target, input.case, store);
   const missing = [...sealed.document.missing, ...(inspected ? notLocked(inspected) : [])];
   const recorded = { ...result, missing, manifest: artefact };
   await ports.announcements.containmentCompleted(recorded);

@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { killedEverywhere } from "../../test/crash-points.ts";
+import { ENGAGED, RELEASED } from "../../test/memory/brakes.ts";
 import { aPod, memoryCluster } from "../../test/memory/cluster.ts";
 import { memoryStore } from "../../test/memory/evidence-store.ts";
 import { AN_INSTANCE, type MemoryInstance, memoryInstances } from "../../test/memory/instances.ts";
@@ -46,8 +47,12 @@ function prepare({
     mode = "containment" as Mode,
     attempt = 0,
     settings = SETTINGS,
+    killSwitch = RELEASED,
   } = {}) =>
-    preserveNode({ case: CASE, target, uid: "uid-1", mode, attempt }, { ...ports, settings });
+    preserveNode(
+      { case: CASE, target, uid: "uid-1", mode, attempt, killSwitch },
+      { ...ports, settings },
+    );
   const read = async <T>(name: string) => (await store.read<T>(`runs/r-1/${name}`))?.document;
   const plan = () => read<PreservationPlan>("preservation-plan.json");
   const result = () => read<Record<string, unknown>>("preservation.json");
@@ -145,11 +150,28 @@ describe("a node under a contained pod", () => {
     await prepared.act();
     const first = (await prepared.plan()) ?? expect.fail("no plan");
     const later = { case: { id: "c-2", runId: "r-2" }, target: TARGET, uid: "uid-1" };
-    await preserveNode({ ...later, mode: "containment", attempt: 0 }, prepared.ports);
+    await preserveNode(
+      { ...later, mode: "containment", attempt: 0, killSwitch: RELEASED },
+      prepared.ports,
+    );
 
     await expect(undo(first, prepared)).rejects.toThrow("test of /metadata/annotations");
 
     expect(prepared.kubernetes.state.nodes[0]?.spec.unschedulable).toBe(true);
+  });
+
+  test("is not touched while the kill switch holds, and that is said", async () => {
+    const { kubernetes, instances, act, plan } = prepare();
+
+    const result = await act({ killSwitch: ENGAGED });
+
+    expect(result).toMatchObject({
+      verdict: "audited",
+      brakes: [{ brake: "killSwitch", withheld: "protection of the nodes, instances and pods" }],
+    });
+    expect(kubernetes.state.writes).toEqual([]);
+    expect(instances.writes).toEqual([]);
+    expect((await plan())?.mode).toBe("audit");
   });
 
   test("is only looked at by an audit: the plan is the result", async () => {
@@ -338,7 +360,14 @@ test("killed before or after any call, the next run keeps the prior values and p
     prepare,
     (ports) =>
       preserveNode(
-        { case: CASE, target: TARGET, uid: "uid-1", mode: "containment", attempt: 0 },
+        {
+          case: CASE,
+          target: TARGET,
+          uid: "uid-1",
+          mode: "containment",
+          attempt: 0,
+          killSwitch: RELEASED,
+        },
         ports,
       ),
     async (prepared, _, killed) => {

@@ -1,3 +1,5 @@
+import { type Brake, brake } from "../brakes/brake.ts";
+import { killSwitchBrake } from "../brakes/kill-switch.ts";
 import { TransientError } from "../errors.ts";
 import { artefactKey } from "../evidence/keys.ts";
 import type { Preservation, PreservationPlanArtefact } from "../evidence/schemas/preservation.ts";
@@ -74,19 +76,26 @@ export async function preserveNode(
 ): Promise<{
   readonly verdict: PreservationVerdict;
   readonly notPreserved: readonly NotPreserved[];
+  readonly brakes: readonly Brake[];
   readonly artefacts: readonly Artefact[];
 }> {
   const { store, now } = ports;
+  const { mode, brakes } = brake({ mode: input.mode, brakes: [] }, [
+    killSwitchBrake(input.killSwitch, "protection of the nodes, instances and pods"),
+  ]);
   const { runId } = input.case;
   const patient = input.attempt < PATIENCE;
   const planKey = artefactKey(runId, "preservation-plan.json");
   const kept =
     (await store.read<PreservationPlan>(planKey)) ??
-    (await store.putOnce<PreservationPlanArtefact>(planKey, await makePlan(input, patient, ports)));
+    (await store.putOnce<PreservationPlanArtefact>(
+      planKey,
+      await makePlan({ ...input, mode }, patient, ports),
+    ));
   const plan = kept.document;
   if (plan.mode === "audit") {
     const notPreserved = handedOn(plan.notPreserved, "preservation-plan.json");
-    return { verdict: "audited", notPreserved, artefacts: [kept.artefact] };
+    return { verdict: "audited", notPreserved, brakes, artefacts: [kept.artefact] };
   }
   const results = await carryOutAll(plan.steps, patient, ports);
   const notPreserved = [
@@ -105,6 +114,7 @@ export async function preserveNode(
   return {
     verdict: stored.document.verdict,
     notPreserved: handedOn(stored.document.notPreserved, "preservation.json"),
+    brakes: [],
     artefacts: [kept.artefact, stored.artefact],
   };
 }

@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { killedEverywhere } from "../../test/crash-points.ts";
+import { ENGAGED, RELEASED } from "../../test/memory/brakes.ts";
 import { aPod, memoryCluster } from "../../test/memory/cluster.ts";
 import { memoryStore } from "../../test/memory/evidence-store.ts";
 import { memoryVolumes } from "../../test/memory/volumes.ts";
@@ -39,8 +40,12 @@ function prepare(attached: Record<string, string[]> = { [INSTANCE]: ["vol-root",
   const store = memoryStore();
   const now = () => new Date("2026-11-22T17:55:00.000Z");
   const ports = { kubernetes, volumes: ec2, store, lock: LOCK, now };
-  const act = (target: Target = TARGET, mode: Mode = "containment", attempt = 0) =>
-    snapshotNodeEbs({ case: CASE, target, uid: "uid-1", mode, attempt }, ports);
+  const act = (
+    target: Target = TARGET,
+    mode: Mode = "containment",
+    attempt = 0,
+    killSwitch = RELEASED,
+  ) => snapshotNodeEbs({ case: CASE, target, uid: "uid-1", mode, attempt, killSwitch }, ports);
   const record = async () =>
     (await store.read<Record<string, unknown>>("runs/r-1/volumes.json"))?.document;
   return { ports, kubernetes, ec2, store, act, record };
@@ -321,6 +326,18 @@ test("a volume that was detached between two attempts is not forgotten", async (
   );
 });
 
+test("while the kill switch holds no snapshot is made, and that is said", async () => {
+  const { ec2, act } = prepare();
+
+  const result = await act(TARGET, "containment", 0, ENGAGED);
+
+  expect(result).toMatchObject({
+    snapshots: 0,
+    brakes: [{ withheld: "snapshots of the volumes" }],
+  });
+  expect(ec2.snapshots).toEqual([]);
+});
+
 test("two pods of a namespace on one node share its snapshots", async () => {
   const { kubernetes, ec2, act } = prepare();
   kubernetes.state.pods.push(aPod({ metadata: { name: "checkout-2", uid: "2" } }));
@@ -335,7 +352,14 @@ test("killed before or after any call, the next run has one locked snapshot for 
     () => prepare({ [INSTANCE]: ["vol-root", "vol-2"] }),
     (ports) =>
       snapshotNodeEbs(
-        { case: CASE, target: TARGET, uid: "uid-1", mode: "containment", attempt: 0 },
+        {
+          case: CASE,
+          target: TARGET,
+          uid: "uid-1",
+          mode: "containment",
+          attempt: 0,
+          killSwitch: RELEASED,
+        },
         ports,
       ),
     async ({ ec2, record }, { snapshots }, killed) => {

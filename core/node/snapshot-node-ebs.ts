@@ -1,3 +1,5 @@
+import { type Brake, brake } from "../brakes/brake.ts";
+import { killSwitchBrake } from "../brakes/kill-switch.ts";
 import { PermanentError, TransientError } from "../errors.ts";
 import { artefactKey } from "../evidence/keys.ts";
 import type { NodeArtefact, VolumesArtefact } from "../evidence/schemas/preservation.ts";
@@ -55,10 +57,14 @@ export async function snapshotNodeEbs(
 ): Promise<{
   readonly snapshots: number;
   readonly notPreserved: readonly NotPreserved[];
+  readonly brakes: readonly Brake[];
   readonly artefacts: readonly Artefact[];
 }> {
   const { kubernetes, volumes, store, now } = ports;
-  const { target, mode } = input;
+  const { target } = input;
+  const { mode, brakes } = brake({ mode: input.mode, brakes: [] }, [
+    killSwitchBrake(input.killSwitch, "snapshots of the volumes"),
+  ]);
   const pods = await targetPods(target, input.uid, kubernetes);
   const located = await locateNodes(byNode(pods), kubernetes, volumes);
   const claimed = await locateClaims(pods, kubernetes);
@@ -92,6 +98,7 @@ export async function snapshotNodeEbs(
   return {
     snapshots: stored.document.snapshots.length,
     notPreserved: handedOn(stored.document.notPreserved, "volumes.json"),
+    brakes,
     artefacts: [node.artefact, stored.artefact],
   };
 }

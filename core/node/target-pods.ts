@@ -1,4 +1,5 @@
 import type { Mode } from "../alert/alert.ts";
+import type { KillSwitch } from "../brakes/kill-switch.ts";
 import type { CaseRef } from "../case/case.ts";
 import type { Kubernetes, Pod } from "../kubernetes.ts";
 import type { Target } from "../target/target.ts";
@@ -11,6 +12,8 @@ export interface UnderTarget {
   /** UID of the proven target. */
   readonly uid: string;
   readonly mode: Mode;
+  /** As it was read before the first of these states: while it holds, they are audits. */
+  readonly killSwitch: KillSwitch;
   /** How often this state was tried before, 0 at first. */
   readonly attempt: number;
 }

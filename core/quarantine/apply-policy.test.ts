@@ -1,4 +1,5 @@
 import { describe, expect, test } from "vitest";
+import { ENGAGED, UNBRAKED } from "../../test/memory/brakes.ts";
 import {
   aPod,
   aPolicy,
@@ -11,7 +12,7 @@ import { CILIUM, CILIUM_CLUSTER, SETTINGS } from "../../test/memory/quarantine-i
 import type { Mode } from "../alert/alert.ts";
 import { TransientError } from "../errors.ts";
 import type { Target } from "../target/target.ts";
-import { type AppliedPolicy, applyPolicy } from "./apply-policy.ts";
+import { type AppliedPolicy, type ApplyInput, applyPolicy } from "./apply-policy.ts";
 import { CASE_LABEL, MANAGED_BY, MANAGED_BY_LABEL } from "./labels.ts";
 import type { Plan } from "./plan.ts";
 import type { QuarantineSettings } from "./settings.ts";
@@ -43,9 +44,9 @@ function prepare(initial: Partial<MemoryCluster["state"]> = {}) {
     time += 1_000;
     return new Date(time);
   };
-  const act = (target: Target, mode: Mode = "containment") =>
+  const act = (target: Target, mode: Mode = "containment", brakes: Partial<ApplyInput> = {}) =>
     applyPolicy(
-      { case: CASE, alert: ALERT, target, mode, network: CILIUM },
+      { case: CASE, alert: ALERT, target, mode, network: CILIUM, ...UNBRAKED, ...brakes },
       { kubernetes, store, settings: SETTINGS, now },
     );
   const judge = () => snapshotAfter({ case: CASE }, { kubernetes, store, now });
@@ -78,6 +79,46 @@ describe("the quarantine of a pod", () => {
       },
     });
     expect((await judge()).verdict).toBe("contained");
+  });
+
+  test.each([
+    ["a pod", POD],
+    ["a namespace", NAMESPACE],
+  ])(
+    "of %s is only planned once the kill switch holds, and its target's case says so",
+    async (_, target) => {
+      const { kubernetes, store, act, judge } = prepare();
+
+      const result = await act(target, "containment", { killSwitch: ENGAGED });
+
+      const brakes = [
+        {
+          brake: "killSwitch",
+          withheld: "every write of the quarantine",
+          why: expect.stringContaining('was "engaged"'),
+          lift: expect.stringContaining("--value released"),
+        },
+      ];
+      expect(result).toMatchObject({ outcome: "planned", mode: "audit", brakes });
+      expect(kubernetes.state.writes).toEqual([]);
+      const plan = await store.read(`runs/${CASE.runId}/plan.json`);
+      expect(plan?.document).toMatchObject({ mode: "audit", brakes });
+      expect((await judge()).verdict).toBe("audited");
+    },
+  );
+
+  test("that has begun is finished by a redrive, whatever the switch says then", async () => {
+    const { kubernetes, act } = prepare();
+    kubernetes.state.failNextWrite = {
+      write: `create NetworkPolicy quarantine-${CASE.id}`,
+      error: new TransientError("KubernetesUnavailable", "gone"),
+    };
+    await expect(act(POD)).rejects.toThrow("gone");
+
+    const result = await act(POD, "containment", { killSwitch: ENGAGED });
+
+    expect(result).toMatchObject({ outcome: "applied", mode: "containment", brakes: [] });
+    expect(kubernetes.state.policies.networkPolicies).toHaveLength(1);
   });
 
   test("is not called contained once the CNI that was found is there no more", async () => {
@@ -311,7 +352,14 @@ test("a policy that went away between its listing and its suspension is no failu
   };
 
   const result = await applyPolicy(
-    { case: CASE, alert: ALERT, target: NAMESPACE, mode: "containment", network: CILIUM },
+    {
+      case: CASE,
+      alert: ALERT,
+      target: NAMESPACE,
+      mode: "containment",
+      network: CILIUM,
+      ...UNBRAKED,
+    },
     { kubernetes, store, settings, now: () => new Date("2026-11-22T17:55:00.000Z") },
   );
 

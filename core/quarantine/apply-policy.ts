@@ -1,4 +1,6 @@
-import type { Alert, Mode } from "../alert/alert.ts";
+import type { Alert } from "../alert/alert.ts";
+import { type Braked, brake, EVERY_WRITE } from "../brakes/brake.ts";
+import { type KillSwitch, killSwitchBrake } from "../brakes/kill-switch.ts";
 import type { CaseRef } from "../case/case.ts";
 import type { NetworkFacts } from "../cluster/network.ts";
 import { artefactKey } from "../evidence/keys.ts";
@@ -56,7 +58,9 @@ export interface AppliedPolicy {
  *   stands in the plan; the run goes on to preserve and judge what is left.
  * - `refused`: the target is not the one that the alert was about; nothing was written.
  */
-export type ApplyOutcome =
+export type ApplyOutcome = Braked & Outcome;
+
+type Outcome =
   | {
       readonly outcome: "applied";
       /** UID of the proven target; later states look at this object and no other of its name. */
@@ -77,12 +81,16 @@ export type ApplyOutcome =
       readonly artefacts: readonly Artefact[];
     };
 
-export interface ApplyInput {
+export interface PlanRequest extends Braked {
   readonly case: CaseRef;
   readonly alert: Pick<Alert, "detectedAt" | "severity">;
   readonly target: Target;
-  readonly mode: Mode;
   readonly network: NetworkFacts;
+}
+
+export interface ApplyInput extends PlanRequest {
+  /** As it was read directly before this state. */
+  readonly killSwitch: KillSwitch;
 }
 
 interface Ports {
@@ -102,24 +110,31 @@ type Reads = Pick<
  * evidence before the first change and is read from there when the state runs again: what it says
  * how to undo stays true even if the first attempt died halfway.
  *
+ * The brakes are asked before the plan is kept. What they leave stands in it, so that a first phase
+ * that has begun is also finished: half of it would be worse than either end (ADR 0020).
+ *
  * Errors: `PolicyNameTaken` when somebody else's policy bears the quarantine's name.
  */
 export async function applyPolicy(input: ApplyInput, ports: Ports): Promise<ApplyOutcome> {
   const { runId } = input.case;
   const kept = await ports.store.read<Plan>(artefactKey(runId, "plan.json"));
   const planned = kept ?? (await keepPlan(input, ports));
-  if ("reason" in planned) return { outcome: "refused", reason: planned.reason, artefacts: [] };
+  if ("reason" in planned) {
+    const { mode, brakes, reason } = planned;
+    return { outcome: "refused", mode, brakes, reason, artefacts: [] };
+  }
   const { document: plan, artefact } = planned;
-  const { uid } = plan.target;
-  if (plan.mode === "audit") return { outcome: "planned", uid, artefacts: [artefact] };
-  const gone: ApplyOutcome = { outcome: "gone", uid, artefacts: [artefact] };
+  const { mode, brakes } = plan;
+  const known = { mode, brakes, uid: plan.target.uid };
+  if (mode === "audit") return { outcome: "planned", ...known, artefacts: [artefact] };
+  const gone: ApplyOutcome = { outcome: "gone", ...known, artefacts: [artefact] };
   if (!(await isSameNamespace(plan, ports.kubernetes))) return gone;
 
   const applied: CarriedOut[] = [];
   const [first, ...later] = plan.phases;
   for (const step of first?.steps ?? []) {
     const done = await carryOut(step, plan.caseId, ports.kubernetes);
-    if (done.outcome === "absent" && done.uid === uid) return gone;
+    if (done.outcome === "absent" && done.uid === known.uid) return gone;
     applied.push(done);
   }
   const quarantinedAt = ports.now().toISOString();
@@ -130,7 +145,7 @@ export async function applyPolicy(input: ApplyInput, ports: Ports): Promise<Appl
   );
   return {
     outcome: "applied",
-    uid,
+    ...known,
     quarantinedAt: stored.document.quarantinedAt,
     pending: later.length > 0,
     artefacts: [artefact, stored.artefact],
@@ -144,12 +159,14 @@ async function isSameNamespace({ target }: Plan, kubernetes: Reads): Promise<boo
 }
 
 async function keepPlan(
-  input: ApplyInput,
+  { killSwitch, ...input }: ApplyInput,
   ports: Ports,
-): Promise<{ document: Plan; artefact: Artefact } | { reason: string }> {
-  const made = await makePlan(input, ports);
-  if ("reason" in made) return made;
-  if (made.taken !== null && input.mode === "audit") return { reason: made.taken };
+): Promise<{ document: Plan; artefact: Artefact } | (Braked & { reason: string })> {
+  const run = brake(input, [killSwitchBrake(killSwitch, EVERY_WRITE)]);
+  const made = await makePlan({ ...input, ...run }, ports);
+  const { mode, brakes } = "reason" in made ? run : made.plan;
+  if ("reason" in made) return { mode, brakes, reason: made.reason };
+  if (made.taken !== null && mode === "audit") return { mode, brakes, reason: made.taken };
   if (made.taken !== null) throw nameTakenError(made.taken);
   return ports.store.putOnce(
     artefactKey(input.case.runId, "plan.json"),
@@ -165,10 +182,10 @@ async function keepPlan(
  * the reason why the target is not the one that was meant.
  */
 export async function makePlan(
-  input: ApplyInput,
+  input: PlanRequest,
   { kubernetes, settings, now }: Pick<Ports, "settings" | "now"> & { readonly kubernetes: Reads },
 ): Promise<{ plan: Plan; taken: string | null } | { reason: string }> {
-  const { target, network, mode } = input;
+  const { target, network, mode, brakes } = input;
   const age = { detectedAt: Date.parse(input.alert.detectedAt), now: now().getTime() };
   const [proof, policies, namespace, surroundings] = await Promise.all([
     proveTarget(target, age, kubernetes),
@@ -180,6 +197,7 @@ export async function makePlan(
   const common = {
     caseId: input.case.id,
     mode,
+    brakes,
     plannedAt: now().toISOString(),
     network,
     policies,

@@ -1,4 +1,6 @@
+import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
+import { ENGAGED, RELEASED, UNBRAKED } from "../../test/memory/brakes.ts";
 import { aPod, type MemoryCluster, memoryCluster } from "../../test/memory/cluster.ts";
 import { memoryStore } from "../../test/memory/evidence-store.ts";
 import { SETTINGS, VPC } from "../../test/memory/quarantine-input.ts";
@@ -53,12 +55,12 @@ async function prepare(severity: Severity) {
   } as const;
   const alert = { detectedAt: now().toISOString(), severity };
   const applied = await applyPolicy(
-    { case: CASE, alert, target, mode: "containment", network: VPC },
+    { case: CASE, alert, target, mode: "containment", network: VPC, ...UNBRAKED },
     { kubernetes, store, settings: SETTINGS, now },
   );
   kubernetes.state.writes = [];
-  const look = (progress: Progress | null) =>
-    completePolicy({ case: CASE, progress }, { kubernetes, store, now });
+  const look = (progress: Progress | null, killSwitch = RELEASED) =>
+    completePolicy({ case: CASE, progress, killSwitch }, { kubernetes, store, now });
   /** Looks until it is done, or so many times. */
   const lookTimes = async (times: number) => {
     let progress: Progress | null = null;
@@ -69,6 +71,12 @@ async function prepare(severity: Severity) {
     }
   };
   return { kubernetes, store, clock, applied, look, lookTimes };
+}
+
+function policiesOf({ state: { policies } }: MemoryCluster): string[] {
+  return [...policies.networkPolicies, ...policies.clusterNetworkPolicies].map(
+    ({ kind, metadata }) => `${kind} ${metadata.name}`,
+  );
 }
 
 function endRollout({ state }: MemoryCluster): void {
@@ -165,6 +173,58 @@ describe("the phases after the first", () => {
     };
 
     await expect(look(settled.progress)).rejects.toMatchObject({ name: "KubernetesConflict" });
+  });
+
+  test("are held back by the kill switch, and what was withheld is said", async () => {
+    const { kubernetes, store, look } = await prepare("low");
+    const waiting = await look(null);
+    endRollout(kubernetes);
+
+    const braked = await look(waiting.progress, ENGAGED);
+
+    const brake = {
+      brake: "killSwitch",
+      withheld: expect.stringContaining("override every policy"),
+    };
+    expect(braked).toMatchObject({ done: true, quarantinedAt: null, brakes: [brake] });
+    expect(kubernetes.state.writes).toEqual([]);
+    const kept = await store.read<Completion>(`runs/${CASE.runId}/completion.json`);
+    expect(kept?.document).toMatchObject({ phases: [], braked: brake });
+  });
+
+  test("are held back when the kill switch cannot be read", async () => {
+    const { kubernetes, look } = await prepare("low");
+    endRollout(kubernetes);
+
+    const braked = await look(null, { ...RELEASED, value: null });
+
+    expect(braked).toMatchObject({ done: true, brakes: [{ why: /could not be read/ }] });
+    expect(kubernetes.state.writes).toEqual([]);
+  });
+
+  test("whenever the kill switch is pulled: nothing new is begun, and no policy stays deleted", async () => {
+    const severities = fc.constantFrom<Severity>("high", "low");
+    await fc.assert(
+      fc.asyncProperty(severities, fc.integer({ min: 0, max: 7 }), async (severity, pulledAt) => {
+        const { kubernetes, look } = await prepare(severity);
+        const stood = policiesOf(kubernetes);
+        endRollout(kubernetes);
+        let progress: Progress | null = null;
+        let writtenBefore: readonly string[] = [];
+        for (let count = 0, done = false; !done; count += 1) {
+          const looked = await look(progress, count < pulledAt ? RELEASED : ENGAGED);
+          ({ done, progress } = looked);
+          if (count < pulledAt) writtenBefore = [...kubernetes.state.writes];
+          if (count > 20) throw new Error("it never ends");
+        }
+
+        const after = kubernetes.state.writes.slice(writtenBefore.length);
+        const restores = writtenBefore.at(-1)?.startsWith("delete") ? 1 : 0;
+        expect(after).toEqual(restores ? [`create ClusterNetworkPolicy ${POLICY}`] : []);
+        expect(policiesOf(kubernetes)).toEqual(expect.arrayContaining(stood));
+      }),
+      { numRuns: 40 },
+    );
   });
 
   test("are bounded: a clean quarantine then cuts the siblings too, and says so", async () => {

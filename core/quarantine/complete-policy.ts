@@ -1,3 +1,5 @@
+import type { Brake } from "../brakes/brake.ts";
+import { type KillSwitch, killSwitchBrake } from "../brakes/kill-switch.ts";
 import type { CaseRef } from "../case/case.ts";
 import { PermanentError } from "../errors.ts";
 import { artefactKey } from "../evidence/keys.ts";
@@ -48,14 +50,24 @@ export interface CompletedPhase {
 export interface Completion {
   readonly caseId: string;
   readonly phases: readonly CompletedPhase[];
+  /** What held the phases back that are not among them. */
+  readonly braked: Brake | null;
 }
 
 /**
  * Looks once whether the next phase of the plan may begin, and carries it out if so. Waiting is the
  * workflow's: it asks again until `done`. May be run again at any point: what was done is found done.
+ *
+ * Once the kill switch holds, no further phase is begun, but one that puts back what the phase before
+ * it took away still is.
  */
 export async function completePolicy(
-  input: { readonly case: CaseRef; readonly progress: Progress | null },
+  input: {
+    readonly case: CaseRef;
+    readonly progress: Progress | null;
+    /** As it was read directly before this look. */
+    readonly killSwitch: KillSwitch;
+  },
   ports: {
     readonly kubernetes: Cluster;
     readonly store: StoreFor<typeof COMPLETE_POLICY_NEEDS>;
@@ -66,6 +78,7 @@ export async function completePolicy(
   readonly progress: Progress;
   /** When the last phase ended, if only that contains; null when the first one did. */
   readonly quarantinedAt: string | null;
+  readonly brakes: readonly Brake[];
   readonly artefacts: readonly Artefact[];
 }> {
   const { kubernetes, store, now } = ports;
@@ -81,10 +94,11 @@ export async function completePolicy(
     settling: false,
     completed: [],
   };
-  const next = await advance(plan, progress, now, kubernetes);
-  const done = next.phase >= plan.phases.length;
-  if (!done) return { done, progress: next, quarantinedAt: null, artefacts: [] };
-  const completion: Completion = { caseId: plan.caseId, phases: next.completed };
+  const braked = heldBack(plan, progress, input.killSwitch);
+  const next = braked ? progress : await advance(plan, progress, now, kubernetes);
+  const done = braked !== null || next.phase >= plan.phases.length;
+  if (!done) return { done, progress: next, quarantinedAt: null, brakes: [], artefacts: [] };
+  const completion: Completion = { caseId: plan.caseId, phases: next.completed, braked };
   const stored = await store.putOnce(
     artefactKey(runId, "completion.json"),
     completion satisfies schemas.Completion,
@@ -94,8 +108,26 @@ export async function completePolicy(
     done,
     progress: next,
     quarantinedAt: containsAtOnce(plan) ? null : (last?.endedAt ?? null),
+    brakes: stored.document.braked ? [stored.document.braked] : [],
     artefacts: [stored.artefact],
   };
+}
+
+/** The brake that holds the rest of the plan back; null while it may go on. */
+function heldBack(plan: Plan, { phase }: Progress, killSwitch: KillSwitch): Brake | null {
+  const left = plan.phases.slice(phase);
+  if (left.length === 0 || putsBack(plan, phase)) return null;
+  const steps = left.flatMap((each) => each.steps.map(({ why }) => why));
+  return killSwitchBrake(
+    killSwitch,
+    `the later phases of the quarantine: ${steps.join("; ") || "nothing but waiting"}`,
+  );
+}
+
+/** True for a phase without which a policy would stay deleted. */
+function putsBack({ phases }: Plan, phase: number): boolean {
+  const before = phases[phase - 1]?.steps ?? [];
+  return before.some(({ write }) => write.action === "delete");
 }
 
 /** A policy that overrides every other contains when it is made; what follows only repairs. */

@@ -45,6 +45,7 @@ function plan(changes: Partial<PodInput> = {}): Plan {
   return planPodQuarantine({
     caseId: CASE,
     mode: "containment",
+    brakes: [],
     plannedAt: "2026-11-22T17:55:00.000Z",
     network: network(),
     policies: networkPolicies(),
@@ -316,6 +317,7 @@ describe("the quarantine of a namespace", () => {
     return planNamespaceQuarantine({
       caseId: CASE,
       mode: "containment",
+      brakes: [],
       plannedAt: "2026-11-22T17:55:00.000Z",
       network: network(),
       policies: networkPolicies(allowing, denying),

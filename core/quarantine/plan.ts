@@ -1,4 +1,5 @@
 import type { Mode } from "../alert/alert.ts";
+import type { Brake, Braked } from "../brakes/brake.ts";
 import type { NetworkFacts } from "../cluster/network.ts";
 import type { Labels } from "../kubernetes.ts";
 import type { Denial, PolicySet } from "../policies.ts";
@@ -37,6 +38,8 @@ export interface Phase {
 export interface Plan {
   readonly caseId: string;
   readonly mode: Mode;
+  /** What made an audit of a containment. */
+  readonly brakes: readonly Brake[];
   readonly target: ProvenTarget;
   readonly plannedAt: string;
   readonly network: NetworkFacts;
@@ -48,9 +51,8 @@ export interface Plan {
   readonly before: Before;
 }
 
-export interface PlanInput {
+export interface PlanInput extends Braked {
   readonly caseId: string;
-  readonly mode: Mode;
   readonly plannedAt: string;
   readonly network: NetworkFacts;
   readonly policies: PolicySet;
@@ -60,8 +62,8 @@ export interface PlanInput {
 }
 
 export function common(input: PlanInput) {
-  const { caseId, mode, plannedAt, network } = input;
-  return { caseId, mode, plannedAt, network };
+  const { caseId, mode, brakes, plannedAt, network } = input;
+  return { caseId, mode, brakes, plannedAt, network };
 }
 
 export function atOnce(steps: readonly Step[]): Phase {

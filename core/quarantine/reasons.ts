@@ -30,6 +30,8 @@ export const REASONS = {
   namespaceGone: "The namespace is no longer there, or another one bears its name.",
   agentGone: "The CNI's agent does not run on the pod's node: what changes there is not enforced.",
   notVerified: "The case could not be looked at: what holds is not known.",
+  braked:
+    "A brake held later phases of the plan back: what was written stands, the rest is missing.",
 } as const;
 export type ReasonCode = keyof typeof REASONS;
 

@@ -1,4 +1,5 @@
 import { expect, test } from "vitest";
+import { UNBRAKED } from "../../test/memory/brakes.ts";
 import { aPod, memoryCluster } from "../../test/memory/cluster.ts";
 import { memoryStore } from "../../test/memory/evidence-store.ts";
 import { SETTINGS, VPC } from "../../test/memory/quarantine-input.ts";
@@ -51,7 +52,7 @@ async function contained() {
   const now = () => new Date(Date.parse(QUARANTINED_AT) + 1_000 * seconds);
   const alert = { detectedAt: QUARANTINED_AT, severity: "high" } as const;
   await applyPolicy(
-    { case: CASE, alert, target: NAMESPACE, mode: "containment", network: VPC },
+    { case: CASE, alert, target: NAMESPACE, mode: "containment", network: VPC, ...UNBRAKED },
     { kubernetes, store, settings: SETTINGS, now },
   );
   const act = () => {

@@ -39,6 +39,7 @@ function planFor({ network = CILIUM, before = [], pods = [Q], owner, order }: Si
   return planPodQuarantine({
     caseId: CASE,
     mode: "containment",
+    brakes: [],
     plannedAt: "2026-11-22T17:55:00.000Z",
     network,
     policies: networkPolicies(...before),
@@ -78,6 +79,7 @@ function carriedOut(plan: Plan, { before = [], pods = [Q] }: Situation): Observa
     })),
     completion: {
       caseId: CASE,
+      braked: null,
       phases: plan.phases.slice(1).map((_, index) => ({
         phase: index + 1,
         conditionMet: true,
@@ -336,6 +338,7 @@ describe("a quarantined namespace", () => {
   const planInput = (network: NetworkFacts, before: readonly NetworkPolicy[]): NamespaceInput => ({
     caseId: CASE,
     mode: "containment",
+    brakes: [],
     plannedAt: "2026-11-22T17:55:00.000Z",
     network,
     policies: networkPolicies(...before),

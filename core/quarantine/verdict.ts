@@ -228,12 +228,18 @@ function resolutionReasons(
 }
 
 function phaseReasons({ completion }: Observation): Reason[] {
-  return (completion?.phases ?? [])
-    .filter(({ conditionMet }) => !conditionMet)
-    .map(({ waitedFor }) => ({
-      code: "phaseIncomplete",
-      message: `waited in vain ${waitedFor}`,
-    }));
+  const braked = completion?.braked ?? null;
+  return [
+    ...(braked
+      ? [{ code: "braked" as const, message: `${braked.why}; withheld: ${braked.withheld}` }]
+      : []),
+    ...(completion?.phases ?? [])
+      .filter(({ conditionMet }) => !conditionMet)
+      .map(({ waitedFor }) => ({
+        code: "phaseIncomplete" as const,
+        message: `waited in vain ${waitedFor}`,
+      })),
+  ];
 }
 
 /** Whether connections that stood before are cut is the CNI's doing, not the policy's. */

@@ -1,3 +1,4 @@
+import { KILL_SWITCH } from "../brakes/kill-switch.ts";
 import { subjectOf } from "./cluster.ts";
 import { awsIn, json } from "./commands.ts";
 import { about, type Finding, type Observed } from "./finding.ts";
@@ -9,9 +10,6 @@ import { about, type Finding, type Observed } from "./finding.ts";
 
 /** The stacks without which a stage contains nothing. */
 export const ESSENTIAL_STACKS = ["evidence", "playbook", "detection"] as const;
-
-/** The values that the kill switch knows; while it is engaged every run is an audit. */
-export const KILL_SWITCH = { released: "released", engaged: "engaged" } as const;
 
 export function killSwitchName(stage: string): string {
   return `/eks-containment/${stage}/kill-switch`;

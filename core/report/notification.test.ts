@@ -23,6 +23,7 @@ const RESULT: RunResult = {
   },
   mode: "containment",
   reason: "falco alert; the stage's mode is containment",
+  brakes: [],
   verdict: "partial",
   reasons: [{ code: "otherPolicyAllows", message: "NetworkPolicy payments/allow-all allows" }],
   quarantinedAt: "2026-11-22T17:55:02.500Z",
@@ -42,6 +43,19 @@ test("a notification says what, where, the verdict with every reason, and what i
   expect(message).toContain("node-1: a Spot instance");
   expect(message).toContain("otherPolicyAllows: NetworkPolicy payments/allow-all allows");
   expect(message).toContain("evidence of SnapshotNodeEbs (AwsDenied)");
+});
+
+test("it says which brake held what back, why, and how a person lifts it", () => {
+  const brake = {
+    brake: "killSwitch",
+    withheld: "every write of the quarantine",
+    why: "it was engaged",
+    lift: "aws ssm put-parameter",
+  } as const;
+  const { message } = notificationOf({ ...RESULT, brakes: [brake] }, WHERE);
+
+  expect(message).toContain("killSwitch: it was engaged; withheld: every write of the quarantine");
+  expect(message).toContain("Lift       aws ssm put-parameter");
 });
 
 test("it gives the commands that a person can copy, with the ids in them", () => {

@@ -32,6 +32,10 @@ export function notificationOf(
     "",
     row("Alert", `${alert.source}: ${alert.rule} (${alert.severity}), ${alert.detectedAt}`),
     row("Mode", `${result.mode}: ${result.reason}`),
+    ...result.brakes.flatMap(({ brake, withheld, why, lift }) => [
+      row("Brake", `${brake}: ${why}; withheld: ${withheld}`),
+      row("Lift", lift),
+    ]),
     ...reasons.map(({ code, message }) => row("Reason", `${code}: ${message}`)),
     ...missing.map(({ state, error }) => row("Missing", `evidence of ${state} (${error})`)),
     ...notPreserved

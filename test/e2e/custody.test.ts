@@ -90,7 +90,7 @@ async function seal(caseId: string | null = null): Promise<RunResult> {
   return recordRun(
     {
       ...{ case: ref, execution, artefacts, mode: "containment", reason: "a test", missing: [] },
-      ...{ verdict: "contained", reasons: [], notPreserved: [], quarantinedAt: null },
+      ...{ verdict: "contained", reasons: [], brakes: [], notPreserved: [], quarantinedAt: null },
       alert: {
         ...{ source: "falco", id: "1", rule: "a rule", severity: "low" },
         detectedAt: execution.startedAt,

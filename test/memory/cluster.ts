@@ -221,12 +221,15 @@ export function memoryCluster(initial: Partial<MemoryCluster["state"]> = {}): Me
     },
     async delete({ kind, name, uid }) {
       write(`delete ${kind} ${name}`);
-      const without = <T extends Named>(all: readonly T[]) =>
-        all.filter(({ metadata }) => metadata.uid !== uid);
+      const without = <T extends Named>(of: string, all: readonly T[]) =>
+        all.filter(({ metadata }) => kind !== of || metadata.uid !== uid);
       state.policies = {
         ...state.policies,
-        networkPolicies: without(state.policies.networkPolicies),
-        clusterNetworkPolicies: without(state.policies.clusterNetworkPolicies),
+        networkPolicies: without("NetworkPolicy", state.policies.networkPolicies),
+        clusterNetworkPolicies: without(
+          "ClusterNetworkPolicy",
+          state.policies.clusterNetworkPolicies,
+        ),
       };
     },
     identity: () => read({ username: "apply-policy", groups: ["containment-apply-policy"] }),

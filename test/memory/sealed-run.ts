@@ -55,7 +55,7 @@ export async function aSealedRun(
         ...{ cluster: "prod-eks-1", namespace: "payments", kind: "pod", name: "checkout-1" },
         ...{ uid: null, containerId: null },
       },
-      ...{ mode: "containment", reason: "a test", verdict: "contained", reasons: [] },
+      ...{ mode: "containment", reason: "a test", brakes: [], verdict: "contained", reasons: [] },
       execution: { arn: store.writer.execution, name: "a", startedAt },
       quarantinedAt: startedAt,
       notPreserved: [],

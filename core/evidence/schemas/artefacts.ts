@@ -3,7 +3,7 @@ import { Conflict } from "../conflict.ts";
 import { type KeyPattern, schemaOf } from "../keys.ts";
 import { Manifest, RunRecord } from "../manifest.ts";
 import { VersionsListing } from "../run-folder.ts";
-import { AlertRecord, CaseRecord, Ignored, OpenMarker } from "./case.ts";
+import { AlertRecord, Begun, CaseRecord, Ignored, OpenMarker } from "./case.ts";
 import { AwsContextRecord, ContextRecord, CredentialsRecord, LogPage } from "./context.ts";
 import {
   NodeArtefact,
@@ -114,6 +114,11 @@ export const ARTEFACTS: Readonly<Record<PublishedKey, Published>> = {
     is: "The marker of a target whose case is open; the only thing that is ever deleted",
     schema: OpenMarker,
     as: "eks-containment/open-case/1",
+  },
+  "brakes/*": {
+    is: "A new containment, counted for the circuit breaker of its cluster",
+    schema: Begun,
+    as: "eks-containment/begun/1",
   },
   "ignored/*": {
     is: "An event that was understood and refused",

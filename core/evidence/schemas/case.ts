@@ -26,6 +26,13 @@ export type CaseRecord = z.infer<typeof CaseRecord>;
 export const OpenMarker = z.strictObject({ case: CaseRef, execution: Execution, target: Target });
 export type OpenMarker = z.infer<typeof OpenMarker>;
 
+export const Begun = z.strictObject({
+  number: z.number().int().describe("Containments of the cluster are numbered from 1 on"),
+  case: CaseRef,
+  execution: Execution,
+  target: Target,
+});
+
 export const Ignored = z.strictObject({
   outcome: z.literal("ignored").describe("Nothing was done"),
   reason: z.string().describe("Why nothing was done"),

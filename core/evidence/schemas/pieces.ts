@@ -1,5 +1,6 @@
 import * as z from "zod";
 import { MODES, SEVERITIES } from "../../alert/alert.ts";
+import { BRAKES, type BrakeName } from "../../brakes/brake.ts";
 import { CNIS } from "../../cluster/network.ts";
 import type { Kubernetes, PolicyEndpoint } from "../../kubernetes.ts";
 import { POLICY_KINDS, type PolicyKind, type PolicySet } from "../../policies.ts";
@@ -58,6 +59,13 @@ export const Execution = z
   .describe("Execution of the state machine that acted");
 
 export const Mode = z.enum(MODES).describe("`audit` makes the plan and changes nothing");
+
+export const Brake = z.strictObject({
+  brake: z.enum(Object.keys(BRAKES) as BrakeName[]).describe("Which one; docs/brakes.md has all"),
+  withheld: z.string().describe("What was not written because of it"),
+  why: z.string().describe("Why it held"),
+  lift: z.string().describe("What a person does to lift it, or to contain in spite of it"),
+});
 
 export const Alert = z
   .strictObject({

@@ -3,6 +3,7 @@ import type { JsonPatch } from "../../kubernetes.ts";
 import type { Denial } from "../../policies.ts";
 import { ORDERS } from "../../quarantine/settings.ts";
 import {
+  Brake,
   CarriedOut,
   kubernetesObject,
   Labels,
@@ -60,6 +61,7 @@ const Step = z.strictObject({
 export const Plan = z.strictObject({
   caseId: z.string().describe("Id of the case"),
   mode: Mode,
+  brakes: list(Brake).describe("What made an audit of a containment before anything was written"),
   target: ProvenTarget,
   plannedAt: time("When it was made"),
   network: Network,
@@ -140,5 +142,6 @@ export const Completion = z.strictObject({
       carriedOut: list(CarriedOut).describe("What was written"),
     }),
   ).describe("What the later phases of the plan came to"),
+  braked: Brake.nullable().describe("What held the phases back that are not in the list"),
 });
 export type Completion = z.infer<typeof Completion>;

@@ -1,6 +1,6 @@
 import * as z from "zod";
 import { Missing } from "../manifest.ts";
-import { Alert, CaseRef, Execution, list, Mode, Reason, Target, time } from "./pieces.ts";
+import { Alert, Brake, CaseRef, Execution, list, Mode, Reason, Target, time } from "./pieces.ts";
 
 export const Result = z.strictObject({
   case: CaseRef,
@@ -9,6 +9,7 @@ export const Result = z.strictObject({
   target: Target,
   mode: Mode,
   reason: z.string().describe("Why the run acted, or only audited"),
+  brakes: list(Brake).describe("What held writes back: all of them where the mode is audit"),
   verdict: z
     .enum(["contained", "partial", "notEnforceable", "unverified", "audited", "ignored"])
     .describe("How the run ended; docs/verdicts.md explains it"),

@@ -17,6 +17,7 @@ function reasons(...others: readonly NetworkPolicy[]) {
   const plan = planPodQuarantine({
     caseId: "c-20261122-0123456789",
     mode: "audit",
+    brakes: [],
     plannedAt: "2026-11-22T17:55:00.000Z",
     network: VPC,
     policies,
