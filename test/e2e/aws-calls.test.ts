@@ -143,6 +143,20 @@ describe("the evidence bucket", () => {
     );
   });
 
+  test("is listed under a prefix, the first names first", async () => {
+    const prefix = `brakes/${name()}/`;
+    await store.putOnce(`${prefix}2.json`, {});
+    await store.putOnce(`${prefix}1.json`, {});
+    const calls = await onBucket(async (bucket) => {
+      const [first, ...more] = await bucket.list(prefix, 1);
+      expect(first?.key).toBe(`${prefix}1.json`);
+      expect(Date.parse(first?.storedAt ?? "")).toBeGreaterThan(0);
+      expect(more).toEqual([]);
+    });
+
+    expectExactly(calls, evidenceStatements({ lists: ["brakes/*"] }, place));
+  });
+
   test("is freed of a marker", async () => {
     const calls = await onBucket((bucket) => bucket.free(`open/${name()}.json`));
 

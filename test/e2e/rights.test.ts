@@ -37,6 +37,8 @@ let result: RunResult;
 let evidence: readonly ObjectVersion[];
 /** The key of an alert that was ignored. */
 let ignored: string;
+/** The key of a containment that the circuit breaker counted. */
+let begun: string;
 let snapshotId: string;
 
 beforeAll(async () => {
@@ -52,6 +54,7 @@ beforeAll(async () => {
   const host = await terminalShellAlert({ ...victim, namespace: "x", pod: "x" }, undefined, uuid);
   await sendBody(host.replace(/"container.id":"[^"]*"/, '"container.id":"host"'));
   ignored = ((await endOf(uuid)).output as { evidence: { key: string } }).evidence.key;
+  begun = (await store.list(`brakes/${stage.clusterName}/`, 1))[0]?.key ?? "";
 });
 
 async function versionsOf(Prefix: string): Promise<readonly ObjectVersion[]> {
@@ -169,6 +172,7 @@ function attacks(RoleName: string): Record<string, Call> {
 const ARTEFACTS: readonly (readonly [string, () => string, StateName, readonly StateName[]])[] = [
   ["the marker", () => openCaseKey(result.target), "OpenCase", ["RecordRun"]],
   ["the case", () => caseKey(result.case.id), "OpenCase", []],
+  ["a number of the circuit breaker", () => begun, "OpenCase", []],
   ["an ignored alert", () => ignored, "RecordIgnored", []],
   ["alert.json", () => key("alert.json"), "OpenCase", []],
   ["authentication.json", () => key("authentication.json"), "Authenticate", []],

@@ -89,8 +89,8 @@ describe("a Falco message about a shell in a pod", () => {
     expect(result).toMatchObject({ verdict: "contained", reasons: [], missing: [] });
     expect(result.timeToContainMs).toBeGreaterThan(0);
     const visited = [...new Set(await stateNames(execution.arn))];
-    const beside = visited.slice(10, -3); // of branches that run at the same time
-    expect([...visited.slice(0, 10), ...beside.toSorted(), ...visited.slice(-3)]).toEqual([
+    const beside = visited.slice(11, -3); // of branches that run at the same time
+    expect([...visited.slice(0, 11), ...beside.toSorted(), ...visited.slice(-3)]).toEqual([
       "Triage",
       "Triaged",
       "CheckKillSwitch",
@@ -98,11 +98,13 @@ describe("a Falco message about a shell in a pod", () => {
       "Opened",
       "Authenticate",
       "SnapshotBefore",
+      "CheckBeforePolicy",
       "ApplyPolicy",
       "Applied",
       "CompleteAndPreserve",
       ...["AuditLinesRead", "AuditQueryStarted", "BeginContext", "BeginToComplete"],
-      ...["CaptureContext", "CompletePolicy", "Completed", "DetectorFound", "FollowSnapshots"],
+      ...["CaptureContext", "CheckBeforeNode", "CheckBeforePhase"],
+      ...["CompletePolicy", "Completed", "DetectorFound", "FollowSnapshots"],
       ...["GetAuditLines", "ListDetectors", "LookUpCloudTrail", "LookUpEvents", "NoDetector"],
       ...["NodePreserved", "Pending", "PreserveNode", "PreviewCredentials"],
       ...["QuarantineCompleted", "ReadNodeProfile", "RecordContext", "SnapshotNodeEbs"],

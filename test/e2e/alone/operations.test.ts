@@ -74,8 +74,11 @@ test("while the kill switch is engaged a run is an audit that says why, and chan
 
   const result = resultOf(await endOf((await raiseAlert(shop.namespace, victimOf(shop))).id));
 
-  expect(result).toMatchObject({ mode: "audit", verdict: "audited" });
-  expect(result.reason).toContain("turned into audit by the kill switch");
+  const brakes = [{ brake: "killSwitch", withheld: "every write of the quarantine" }];
+  expect(result).toMatchObject({ mode: "audit", verdict: "audited", brakes });
+  const { Message } = await messageWith(result.case.runId);
+  expect(Message).toContain("Brake      killSwitch");
+  expect(Message).toContain(`Lift       aws ssm put-parameter --name ${Name} --value released`);
   expect(await policyNames(shop.namespace)).toEqual(before);
 });
 

@@ -1,0 +1,143 @@
+/*
+ * Brakes in the middle of a run and under a flood. These tests engage the stage's kill switch, hold
+ * functions back and change the settings of OpenCase, so nothing else may run on the stage beside them.
+ */
+import {
+  DeleteFunctionConcurrencyCommand,
+  GetFunctionConfigurationCommand,
+  LambdaClient,
+  PutFunctionConcurrencyCommand,
+  UpdateFunctionConfigurationCommand,
+  waitUntilFunctionUpdatedV2,
+} from "@aws-sdk/client-lambda";
+import { PutParameterCommand, SSMClient } from "@aws-sdk/client-ssm";
+import { afterEach, expect, test } from "vitest";
+import type { StateName } from "../../functions/contract.ts";
+import { executionOf, followExecution } from "../../local/follow.ts";
+import { waitFor } from "../../local/wait.ts";
+import {
+  aws,
+  deployment,
+  endOf,
+  executions,
+  openShop,
+  policyNames,
+  raiseAlert,
+  resultOf,
+  stage,
+  stateNames,
+  store,
+  verify,
+  victimOf,
+} from "./harness.ts";
+
+const lambda = new LambdaClient(aws);
+const ssm = new SSMClient(aws);
+const functionOf = (state: StateName) => ({ FunctionName: `local-eks-containment-${state}` });
+
+async function turn(Value: "released" | "engaged"): Promise<void> {
+  const Name = deployment.killSwitch;
+  await ssm.send(new PutParameterCommand({ Name, Value, Type: "String", Overwrite: true }));
+}
+
+afterEach(() => turn("released"));
+
+/** The end of a run whose kill switch is engaged while it waits at a state. */
+async function engagedAt(state: StateName, namespace: string, victim: ReturnType<typeof victimOf>) {
+  const held = functionOf(state);
+  await lambda.send(
+    new PutFunctionConcurrencyCommand({ ...held, ReservedConcurrentExecutions: 0 }),
+  );
+  const { id } = await raiseAlert(namespace, victim);
+  const arn = await executionOf(id, executions);
+  await waitFor({ what: state, limitMs: 30_000 }, async () =>
+    (await stateNames(arn)).includes(state) ? true : undefined,
+  );
+  await turn("engaged");
+  await lambda.send(new DeleteFunctionConcurrencyCommand(held));
+  return resultOf(await followExecution(arn, executions));
+}
+
+test("engaged after the case was opened, the kill switch still keeps the run from its first write", async () => {
+  const shop = await openShop("late");
+  const before = await policyNames(shop.namespace);
+
+  const result = await engagedAt("Authenticate", shop.namespace, victimOf(shop));
+
+  expect(result).toMatchObject({
+    mode: "audit",
+    verdict: "audited",
+    quarantinedAt: null,
+    brakes: [
+      {
+        brake: "killSwitch",
+        withheld: "every write of the quarantine",
+        lift: expect.stringContaining(`--name ${deployment.killSwitch} --value released`),
+      },
+    ],
+  });
+  expect(await policyNames(shop.namespace)).toEqual(before);
+  expect(await verify(result.case.runId)).toMatchObject({ verified: true });
+
+  // The target is free: the next alert acts.
+  await turn("released");
+  const next = resultOf(await endOf((await raiseAlert(shop.namespace, victimOf(shop))).id));
+  expect(next).toMatchObject({ verdict: "contained", brakes: [] });
+});
+
+test("engaged between two phases, it holds the later one back, and what was written stands", async () => {
+  const shop = await openShop("between");
+
+  const result = await engagedAt("CompletePolicy", shop.namespace, victimOf(shop));
+
+  expect(result).toMatchObject({
+    mode: "containment",
+    verdict: "partial",
+    brakes: expect.arrayContaining([
+      expect.objectContaining({
+        brake: "killSwitch",
+        withheld: expect.stringContaining("the later phases of the quarantine"),
+      }),
+    ]),
+  });
+  expect(result.reasons).toContainEqual(expect.objectContaining({ code: "braked" }));
+  expect(await policyNames(shop.namespace)).toContain(`quarantine-${result.case.id}`);
+  expect(await verify(result.case.runId)).toMatchObject({ verified: true });
+});
+
+/** OpenCase with a circuit breaker that lets so many further targets through. */
+async function limitTo(further: number): Promise<() => Promise<void>> {
+  const openCase = functionOf("OpenCase");
+  const { Environment } = await lambda.send(new GetFunctionConfigurationCommand(openCase));
+  const variables = Environment?.Variables ?? {};
+  const used = await store.list(`brakes/${stage.clusterName}/`, 1_000);
+  const circuitBreaker = { targets: used.length + further, minutes: 1_440 };
+  const response = { ...JSON.parse(variables.RESPONSE_SETTINGS ?? ""), circuitBreaker };
+  const set = async (Variables: Record<string, string>) => {
+    await lambda.send(
+      new UpdateFunctionConfigurationCommand({ ...openCase, Environment: { Variables } }),
+    );
+    await waitUntilFunctionUpdatedV2({ client: lambda, maxWaitTime: 60 }, openCase);
+  };
+  await set({ ...variables, RESPONSE_SETTINGS: JSON.stringify(response) });
+  return () => set(variables);
+}
+
+test("of four new targets at once the circuit breaker lets two through, and tells of the others", async () => {
+  const shop = await openShop("flood");
+  const pods = [...shop.checkout.pods, ...shop.frontend.pods, ...shop.database.pods];
+  const restore = await limitTo(2);
+
+  const results = await Promise.all(
+    pods.map(async (pod) => resultOf(await endOf((await raiseAlert(shop.namespace, pod)).id))),
+  ).finally(restore);
+
+  const acting = results.filter(({ mode }) => mode === "containment");
+  expect(pods).toHaveLength(4);
+  expect(acting).toHaveLength(2);
+  for (const { case: ref, mode, brakes } of results) {
+    const names = await policyNames(shop.namespace);
+    expect(names.includes(`quarantine-${ref.id}`)).toBe(mode === "containment");
+    expect(brakes.map(({ brake }) => brake)).toEqual(mode === "audit" ? ["circuitBreaker"] : []);
+  }
+});
