@@ -2,6 +2,7 @@ import * as z from "zod";
 import { MODES, SEVERITIES } from "./core/alert/alert.ts";
 import { SCOPES } from "./core/alert/triage.ts";
 import { DAYS } from "./core/brakes/maintenance-window.ts";
+import { PROTECTABLE } from "./core/brakes/protected-label.ts";
 import { overlap, parseBlock } from "./core/quarantine/reach/ip.ts";
 import { ORDERS, OTHER_POLICIES, WORKLOAD_RESPONSES } from "./core/quarantine/settings.ts";
 
@@ -141,6 +142,10 @@ function isTimeZone(timeZone: string): boolean {
   }
 }
 
+const LABEL_VALUE = /^([A-Za-z0-9]([A-Za-z0-9_.-]{0,61}[A-Za-z0-9])?)?$/;
+const LABEL_KEY =
+  /^([a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?\/)?[A-Za-z0-9]([A-Za-z0-9_.-]{0,61}[A-Za-z0-9])?$/;
+
 const MaintenanceWindow = z.union([
   z
     .strictObject({
@@ -187,6 +192,23 @@ const Response = z.strictObject({
   protectedNamespaces: z
     .array(z.string())
     .default(["kube-system", "kube-public", "kube-node-lease", "falco"]),
+  /**
+   * Labels that make a run an audit, whoever asks, each by itself, and on what they count: on the
+   * `namespace`, or on the `pod` and the pod template of its workload as well. Default
+   * `eks-containment/protected: "true"` on namespaces only: whoever took over a workload may be able
+   * to label it, and would be left alone.
+   */
+  protectedLabels: z
+    .strictObject({
+      labels: z
+        .record(
+          z.string().regex(LABEL_KEY, "is no key of a label"),
+          z.string().regex(LABEL_VALUE, "is no value of a label"),
+        )
+        .default({ "eks-containment/protected": "true" }),
+      on: z.array(z.enum(PROTECTABLE)).min(1).default(["namespace"]),
+    })
+    .prefault({}),
   /**
    * At most so many new targets are contained within so many minutes; further ones are audited and
    * the notification has the command to contain them by hand, which is not limited. Default 20 in 10

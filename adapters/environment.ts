@@ -3,6 +3,7 @@ import { MODES, SEVERITIES } from "../core/alert/alert.ts";
 import type { ClusterIdentity } from "../core/alert/reading.ts";
 import { type ResponseSettings, SCOPES } from "../core/alert/triage.ts";
 import { DAYS } from "../core/brakes/maintenance-window.ts";
+import { PROTECTABLE } from "../core/brakes/protected-label.ts";
 import type { PreservationSettings } from "../core/node/preservation-plan.ts";
 import type { LockSettings } from "../core/node/volumes.ts";
 import {
@@ -48,6 +49,10 @@ const Settings = z.object({
       z.object({ from: z.string(), to: z.string() }),
     ]),
   ),
+  protectedLabels: z.object({
+    labels: z.record(z.string(), z.string()),
+    on: z.array(z.enum(PROTECTABLE)),
+  }),
   circuitBreaker: z.object({ targets: z.number(), minutes: z.number() }),
 });
 

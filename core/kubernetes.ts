@@ -132,7 +132,9 @@ export interface Workload {
     readonly replicas?: number;
     readonly paused?: boolean;
     readonly selector?: LabelSelector;
-    readonly template?: { readonly metadata?: { readonly annotations?: Labels } };
+    readonly template?: {
+      readonly metadata?: { readonly annotations?: Labels; readonly labels?: Labels };
+    };
   };
 }
 

@@ -1,11 +1,12 @@
 import * as z from "zod";
-import { quarantineSettings } from "../adapters/environment.ts";
+import { quarantineSettings, responseSettings } from "../adapters/environment.ts";
 import { connect, evidenceStore, now } from "../adapters/ports.ts";
 import { applyPolicy } from "../core/quarantine/apply-policy.ts";
 import { Alert, Brake, Case, Cluster, KillSwitch, Mode, Network, Target } from "./contract.ts";
 import { state } from "./state.ts";
 
-const ports = { store: evidenceStore(), settings: quarantineSettings(), now };
+const { protectedLabels } = responseSettings();
+const ports = { store: evidenceStore(), settings: quarantineSettings(), protectedLabels, now };
 
 const Input = z.object({
   case: Case,

@@ -30,7 +30,7 @@ import { snapshotBefore } from "../core/target/snapshot-before.ts";
 import type { Target } from "../core/target/target.ts";
 import { STATES, type StateName } from "../functions/contract.ts";
 import { NEEDS } from "../functions/needs.ts";
-import { RELEASED, UNBRAKED } from "./memory/brakes.ts";
+import { PROTECTED_LABELS, RELEASED, UNBRAKED } from "./memory/brakes.ts";
 import type { MemoryCluster } from "./memory/cluster.ts";
 import { type MemoryStore, memoryStore } from "./memory/evidence-store.ts";
 import { memoryIdentities } from "./memory/identities.ts";
@@ -74,6 +74,9 @@ const NETWORKS: readonly NetworkFacts[] = [
   CILIUM,
   CALICO,
 ];
+
+/** Pods are looked at too. */
+const ON_PODS = { ...PROTECTED_LABELS, on: ["namespace", "pod"] } as const;
 
 /** Changes the spec of every policy of the plan's own, or makes one so where there is none. */
 async function meddle(plan: Plan, kubernetes: MemoryCluster): Promise<void> {
@@ -141,9 +144,10 @@ function* waysOfQuarantine(): Iterable<Way> {
 /** From ApplyPolicy to SnapshotAfter, as the workflow does it, with one redrive of ApplyPolicy. */
 async function quarantine({ network, target, mode, owner, settings, meddled }: Way) {
   const kubernetes = aCluster(owner, network);
+  const protectedLabels = meddled ? PROTECTED_LABELS : ON_PODS;
   const store = memoryStore();
   const input = { case: CASE, alert: ALERT, target, mode, network, ...UNBRAKED };
-  const ports = { ...portsFor("ApplyPolicy", kubernetes, store), settings };
+  const ports = { ...portsFor("ApplyPolicy", kubernetes, store), settings, protectedLabels };
   const first = await applyPolicy(input, ports);
   const plan = await store.read<Plan>(`runs/${CASE.runId}/plan.json`);
   if (!plan) throw new Error("no plan was kept");
@@ -179,7 +183,7 @@ beforeAll(async () => {
         brakes: [],
         network: VPC,
       } as const;
-      await makePlan(input, { kubernetes, settings: SETTINGS, now });
+      await makePlan(input, { kubernetes, settings: SETTINGS, protectedLabels: ON_PODS, now });
     }
     const before = portsFor("SnapshotBefore");
     await snapshotBefore(

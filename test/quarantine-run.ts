@@ -27,7 +27,7 @@ import type { ClusterState } from "../functions/needs.ts";
 import type { ResponderAccess } from "../local/responder.ts";
 import { waitFor } from "../local/wait.ts";
 import { settingsFor } from "../stages.ts";
-import { RELEASED, UNBRAKED } from "./memory/brakes.ts";
+import { PROTECTED_LABELS, RELEASED, UNBRAKED } from "./memory/brakes.ts";
 import { memoryStore } from "./memory/evidence-store.ts";
 
 const limitMs = 60_000;
@@ -104,6 +104,7 @@ export async function quarantine(
       store,
       now,
       settings: { ...settingsFor("local").quarantine, ...settings },
+      protectedLabels: PROTECTED_LABELS,
     },
   );
   if (applied.outcome === "refused") throw new Error(applied.reason);

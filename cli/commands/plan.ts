@@ -42,7 +42,12 @@ export async function plan(target: string, options: Options): Promise<void> {
       brakes: [],
       network,
     },
-    { kubernetes, settings: settings.quarantine, now: () => new Date() },
+    {
+      kubernetes,
+      settings: settings.quarantine,
+      protectedLabels: settings.response.protectedLabels,
+      now: () => new Date(),
+    },
   );
   if ("reason" in made) throw new Error(made.reason);
   if (options.json) {

@@ -1,4 +1,5 @@
 import { describe, expect, test } from "vitest";
+import { PROTECTED_LABELS } from "../../test/memory/brakes.ts";
 import type { Target } from "../target/target.ts";
 import { SEVERITIES, type Severity } from "./alert.ts";
 import type { Reading } from "./reading.ts";
@@ -11,6 +12,7 @@ const SETTINGS: ResponseSettings = {
   scope: "pod",
   protectedNamespaces: ["kube-system"],
   maintenanceWindows: [],
+  protectedLabels: PROTECTED_LABELS,
   circuitBreaker: { targets: 20, minutes: 10 },
 };
 

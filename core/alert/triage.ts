@@ -1,7 +1,8 @@
 import { type Brake, brake } from "../brakes/brake.ts";
 import type { CircuitBreakerSettings } from "../brakes/circuit-breaker.ts";
 import { type MaintenanceWindow, maintenanceBrake } from "../brakes/maintenance-window.ts";
-import { protectedNamespaceBrake } from "../brakes/protected.ts";
+import type { ProtectedLabels } from "../brakes/protected-label.ts";
+import { protectedNamespaceBrake } from "../brakes/protected-namespace.ts";
 import type { Needs } from "../needs.ts";
 import type { Target } from "../target/target.ts";
 import { type Alert, atLeast, type Mode, type Severity } from "./alert.ts";
@@ -23,6 +24,7 @@ export interface ResponseSettings {
   readonly protectedNamespaces: readonly string[];
   readonly maintenanceWindows: readonly MaintenanceWindow[];
   readonly circuitBreaker: CircuitBreakerSettings;
+  readonly protectedLabels: ProtectedLabels;
 }
 
 /** The answer to "what will the product do with this event?", with the reason in words. */

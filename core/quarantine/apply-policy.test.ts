@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { ENGAGED, UNBRAKED } from "../../test/memory/brakes.ts";
+import { ENGAGED, PROTECTED_LABELS, UNBRAKED } from "../../test/memory/brakes.ts";
 import {
   aPod,
   aPolicy,
@@ -36,7 +36,12 @@ const NAMESPACE: Target = {
   uid: null,
 };
 
-function prepare(initial: Partial<MemoryCluster["state"]> = {}) {
+const MARKED = { "eks-containment/protected": "true" };
+
+function prepare(
+  initial: Partial<MemoryCluster["state"]> = {},
+  protectedLabels = PROTECTED_LABELS,
+) {
   const kubernetes = memoryCluster({ ...CILIUM_CLUSTER, pods: [aPod()], ...initial });
   const store = memoryStore();
   let time = Date.parse("2026-11-22T17:55:00.000Z");
@@ -47,7 +52,7 @@ function prepare(initial: Partial<MemoryCluster["state"]> = {}) {
   const act = (target: Target, mode: Mode = "containment", brakes: Partial<ApplyInput> = {}) =>
     applyPolicy(
       { case: CASE, alert: ALERT, target, mode, network: CILIUM, ...UNBRAKED, ...brakes },
-      { kubernetes, store, settings: SETTINGS, now },
+      { kubernetes, store, settings: SETTINGS, protectedLabels, now },
     );
   const judge = () => snapshotAfter({ case: CASE }, { kubernetes, store, now });
   return { kubernetes, store, act, judge };
@@ -104,6 +109,66 @@ describe("the quarantine of a pod", () => {
       const plan = await store.read(`runs/${CASE.runId}/plan.json`);
       expect(plan?.document).toMatchObject({ mode: "audit", brakes });
       expect((await judge()).verdict).toBe("audited");
+    },
+  );
+
+  test.each([
+    ["a pod", POD],
+    ["a namespace", NAMESPACE],
+  ])(
+    "of %s is only planned where its namespace is labelled, and the brake names the label",
+    async (_, target) => {
+      const { kubernetes, act } = prepare({ namespaceLabels: MARKED });
+
+      const result = await act(target);
+
+      expect(result).toMatchObject({
+        outcome: "planned",
+        mode: "audit",
+        brakes: [
+          {
+            brake: "protectedLabel",
+            why: expect.stringContaining("namespace payments bears eks-containment/protected=true"),
+            lift: "kubectl label namespace payments eks-containment/protected-",
+          },
+        ],
+      });
+      expect(kubernetes.state.writes).toEqual([]);
+    },
+  );
+
+  test("is not escaped by whoever labels the pod: it is contained, and the plan tells of the label", async () => {
+    const { kubernetes, store, act } = prepare({ pods: [aPod({ metadata: { labels: MARKED } })] });
+
+    const result = await act(POD);
+
+    expect(result).toMatchObject({ outcome: "applied", brakes: [] });
+    expect(kubernetes.state.writes).toEqual(WRITES);
+    const plan = await store.read<Plan>(`runs/${CASE.runId}/plan.json`);
+    expect(plan?.document.notes).toContainEqual({
+      code: "notProtected",
+      message: expect.stringContaining("pod checkout-1 bears eks-containment/protected=true"),
+    });
+  });
+
+  test.each([
+    ["a pod", POD],
+    ["the namespace of a pod", NAMESPACE],
+  ])(
+    "of %s that is labelled is only planned where the settings let pods' labels count",
+    async (_, target) => {
+      const { kubernetes, act } = prepare(
+        { pods: [aPod({ metadata: { labels: MARKED } })] },
+        { ...PROTECTED_LABELS, on: ["pod"] },
+      );
+
+      const { mode, brakes } = await act(target);
+
+      expect({ mode, brakes }).toMatchObject({
+        mode: "audit",
+        brakes: [{ brake: "protectedLabel" }],
+      });
+      expect(kubernetes.state.writes).toEqual([]);
     },
   );
 
@@ -360,7 +425,13 @@ test("a policy that went away between its listing and its suspension is no failu
       network: CILIUM,
       ...UNBRAKED,
     },
-    { kubernetes, store, settings, now: () => new Date("2026-11-22T17:55:00.000Z") },
+    {
+      kubernetes,
+      store,
+      settings,
+      protectedLabels: PROTECTED_LABELS,
+      now: () => new Date("2026-11-22T17:55:00.000Z"),
+    },
   );
 
   const kept = await store.read<AppliedPolicy>(`runs/${CASE.runId}/policy.json`);

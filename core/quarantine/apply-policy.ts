@@ -1,6 +1,7 @@
 import type { Alert } from "../alert/alert.ts";
 import { type Braked, brake, EVERY_WRITE } from "../brakes/brake.ts";
 import { type KillSwitch, killSwitchBrake } from "../brakes/kill-switch.ts";
+import { type ProtectedLabels, protectedLabels } from "../brakes/protected-label.ts";
 import type { CaseRef } from "../case/case.ts";
 import type { NetworkFacts } from "../cluster/network.ts";
 import { artefactKey } from "../evidence/keys.ts";
@@ -11,7 +12,7 @@ import type { ClusterFor, Needs, StoreFor } from "../needs.ts";
 import { proveTarget } from "../target/prove.ts";
 import type { Target } from "../target/target.ts";
 import { type CarriedOut, carryOut, nameTakenError } from "./carry-out.ts";
-import { readOwner } from "./owner.ts";
+import { type Owner, readOwner } from "./owner.ts";
 import { nameTaken, type Plan } from "./plan.ts";
 import { planNamespaceQuarantine } from "./plan-namespace.ts";
 import { planPodQuarantine } from "./plan-pod.ts";
@@ -19,7 +20,7 @@ import type { QuarantineSettings } from "./settings.ts";
 
 export const APPLY_POLICY_NEEDS = {
   kubernetes: {
-    reads: ["namespace", "pod", "policies", "workload"],
+    reads: ["namespace", "pod", "podMetadataPages", "policies", "workload"],
     optional: ["surroundings"],
     patches: [
       ...["Pod", "Deployment", "ReplicaSet", "StatefulSet", "DaemonSet", "Job"],
@@ -38,7 +39,7 @@ export const APPLY_POLICY_NEEDS = {
 /** Of whoever wants to see a plan and change nothing, as `containment plan` does. */
 export const PLAN_NEEDS = {
   kubernetes: {
-    reads: ["namespace", "pod", "policies", "policyKinds", "workload"],
+    reads: ["namespace", "pod", "podMetadataPages", "policies", "policyKinds", "workload"],
     optional: ["surroundings", "systemDaemonSets", "calicoAgent", "cniConfig"],
   },
 } as const satisfies Needs;
@@ -97,12 +98,13 @@ interface Ports {
   readonly kubernetes: ClusterFor<typeof APPLY_POLICY_NEEDS>;
   readonly store: StoreFor<typeof APPLY_POLICY_NEEDS>;
   readonly settings: QuarantineSettings;
+  readonly protectedLabels: ProtectedLabels;
   readonly now: () => Date;
 }
 
 type Reads = Pick<
   Ports["kubernetes"],
-  "namespace" | "pod" | "policies" | "workload" | "surroundings"
+  "namespace" | "pod" | "podMetadataPages" | "policies" | "workload" | "surroundings"
 >;
 
 /**
@@ -176,16 +178,22 @@ async function keepPlan(
 
 /**
  * Reads what a plan is made from, and makes it; changes nothing. The number of requests does not
- * depend on how many pods the namespace has.
+ * depend on how many pods the namespace has, unless its pods' labels protect it. A protecting label
+ * makes the plan an audit's: only here are labels known.
  *
  * @returns the plan, and in `taken` what bears the name of one of its policies and is not ours; or
  * the reason why the target is not the one that was meant.
  */
 export async function makePlan(
   input: PlanRequest,
-  { kubernetes, settings, now }: Pick<Ports, "settings" | "now"> & { readonly kubernetes: Reads },
+  {
+    kubernetes,
+    settings,
+    protectedLabels: labels,
+    now,
+  }: Pick<Ports, "settings" | "protectedLabels" | "now"> & { readonly kubernetes: Reads },
 ): Promise<{ plan: Plan; taken: string | null } | { reason: string }> {
-  const { target, network, mode, brakes } = input;
+  const { target, network } = input;
   const age = { detectedAt: Date.parse(input.alert.detectedAt), now: now().getTime() };
   const [proof, policies, namespace, surroundings] = await Promise.all([
     proveTarget(target, age, kubernetes),
@@ -194,27 +202,25 @@ export async function makePlan(
     target.kind === "pod" ? surroundingsOf(kubernetes, target.namespace) : null,
   ]);
   if (!proof.proven) return { reason: proof.reason };
+  const { pod } = proof;
+  const namespaceLabels = namespace?.metadata.labels ?? {};
+  const owner: Owner = pod ? await readOwner(kubernetes, pod) : { kind: "none" };
+  const labelled = { target: proof.target, namespaceLabels, pod, owner };
+  const found = await protectedLabels(labelled, labels, kubernetes);
   const common = {
     caseId: input.case.id,
-    mode,
-    brakes,
+    ...brake(input, [found.brake]),
     plannedAt: now().toISOString(),
     network,
     policies,
-    namespaceLabels: namespace?.metadata.labels ?? {},
+    namespaceLabels,
     order: settings.order[input.alert.severity],
     settings,
   };
-  const { pod } = proof;
-  const plan = pod
-    ? planPodQuarantine({
-        ...common,
-        target: proof.target,
-        pod,
-        owner: await readOwner(kubernetes, pod),
-        surroundings,
-      })
+  const made = pod
+    ? planPodQuarantine({ ...common, target: proof.target, pod, owner, surroundings })
     : planNamespaceQuarantine({ ...common, target: proof.target });
+  const plan: Plan = { ...made, notes: [...made.notes, ...found.notes] };
   return { plan, taken: nameTaken(plan, policies) };
 }
 

@@ -1,6 +1,6 @@
 import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { ENGAGED, RELEASED, UNBRAKED } from "../../test/memory/brakes.ts";
+import { ENGAGED, PROTECTED_LABELS, RELEASED, UNBRAKED } from "../../test/memory/brakes.ts";
 import { aPod, type MemoryCluster, memoryCluster } from "../../test/memory/cluster.ts";
 import { memoryStore } from "../../test/memory/evidence-store.ts";
 import { SETTINGS, VPC } from "../../test/memory/quarantine-input.ts";
@@ -56,7 +56,7 @@ async function prepare(severity: Severity) {
   const alert = { detectedAt: now().toISOString(), severity };
   const applied = await applyPolicy(
     { case: CASE, alert, target, mode: "containment", network: VPC, ...UNBRAKED },
-    { kubernetes, store, settings: SETTINGS, now },
+    { kubernetes, store, settings: SETTINGS, protectedLabels: PROTECTED_LABELS, now },
   );
   kubernetes.state.writes = [];
   const look = (progress: Progress | null, killSwitch = RELEASED) =>

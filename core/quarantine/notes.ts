@@ -10,7 +10,14 @@ import type { WorkloadSteps } from "./workload.ts";
 
 /** What the reader of a plan should know before agreeing to it. */
 export interface Note {
-  readonly code: "replacement" | "price" | "notPossible" | "gitOps" | "autoscaler" | "budget";
+  readonly code:
+    | "replacement"
+    | "price"
+    | "notPossible"
+    | "gitOps"
+    | "autoscaler"
+    | "budget"
+    | "notProtected";
   readonly message: string;
 }
 

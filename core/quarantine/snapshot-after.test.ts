@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { UNBRAKED } from "../../test/memory/brakes.ts";
+import { PROTECTED_LABELS, UNBRAKED } from "../../test/memory/brakes.ts";
 import { aPod, memoryCluster } from "../../test/memory/cluster.ts";
 import { memoryStore } from "../../test/memory/evidence-store.ts";
 import { SETTINGS, VPC } from "../../test/memory/quarantine-input.ts";
@@ -53,7 +53,7 @@ async function contained() {
   const alert = { detectedAt: QUARANTINED_AT, severity: "high" } as const;
   await applyPolicy(
     { case: CASE, alert, target: NAMESPACE, mode: "containment", network: VPC, ...UNBRAKED },
-    { kubernetes, store, settings: SETTINGS, now },
+    { kubernetes, store, settings: SETTINGS, protectedLabels: PROTECTED_LABELS, now },
   );
   const act = () => {
     seconds += 1;

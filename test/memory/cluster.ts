@@ -8,6 +8,7 @@ import type {
   HorizontalPodAutoscaler,
   JsonPatch,
   Kubernetes,
+  Labels,
   Node,
   ObjectMeta,
   PersistentVolume,
@@ -30,6 +31,8 @@ interface Named {
 export interface MemoryCluster extends Kubernetes {
   readonly state: ContextState & {
     namespaces: string[];
+    /** Of every namespace, beside its name. */
+    namespaceLabels: Labels;
     pods: Pod[];
     policies: PolicySet;
     policyKinds: PolicyKind[];
@@ -78,6 +81,7 @@ const SET_OF = {
 export function memoryCluster(initial: Partial<MemoryCluster["state"]> = {}): MemoryCluster {
   const state: MemoryCluster["state"] = {
     namespaces: ["payments"],
+    namespaceLabels: {},
     pods: [],
     policies: NO_POLICIES,
     policyKinds: ["NetworkPolicy"],
@@ -145,7 +149,7 @@ export function memoryCluster(initial: Partial<MemoryCluster["state"]> = {}): Me
               metadata: {
                 name,
                 uid: `uid-of-${name}`,
-                labels: { "kubernetes.io/metadata.name": name },
+                labels: { "kubernetes.io/metadata.name": name, ...state.namespaceLabels },
               },
             }
           : null,
