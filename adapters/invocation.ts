@@ -2,12 +2,24 @@ import { AsyncLocalStorage } from "node:async_hooks";
 import type { Writer } from "../core/evidence/custody.ts";
 import { productVersion } from "./environment.ts";
 
+interface Invocation extends Pick<Writer, "state" | "execution"> {
+  /** When Lambda stops the function, in milliseconds since 1970. */
+  readonly until: number;
+}
+
 /**
  * For whom a function works now: its state, and the execution that called it. `functions/state.ts`
  * sets it for each call; the evidence store asks for it at each write, so that no state has to pass
  * on who it is.
  */
-export const invocation = new AsyncLocalStorage<Pick<Writer, "state" | "execution">>();
+export const invocation = new AsyncLocalStorage<Invocation>();
+
+/** Milliseconds that the function may still run. */
+export function msLeft(): number {
+  const until = invocation.getStore()?.until;
+  if (until === undefined) throw new Error("only a function that was called has a time limit");
+  return until - Date.now();
+}
 
 /**
  * Who asks, as the audit logs of the cluster and of AWS keep it: the product and, in a function, its
@@ -26,8 +38,9 @@ export function userAgent(): string {
 export function writer(): Writer {
   const caller = invocation.getStore();
   if (!caller) throw new Error("evidence can only be written by a state that an execution called");
+  const { state, execution } = caller;
   return {
-    ...caller,
+    ...{ state, execution },
     productVersion: productVersion(),
     capturedAt: new Date().toISOString(),
   };

@@ -1,3 +1,4 @@
+import { setTimeout } from "node:timers/promises";
 import type { ClusterAccess, Clusters } from "../core/cluster/authenticate.ts";
 import type { Identities } from "../core/credentials/preview-credentials.ts";
 import type { Announcements } from "../core/evidence/record-run.ts";
@@ -13,8 +14,9 @@ import { eventBus } from "./aws/event-bus.ts";
 import { evidenceBucket } from "./aws/evidence-bucket.ts";
 import { awsIdentities } from "./aws/identities.ts";
 import * as environment from "./environment.ts";
-import { writer } from "./invocation.ts";
+import { msLeft, writer } from "./invocation.ts";
 import { kubernetesApi } from "./kubernetes/api.ts";
+import { patientTransport } from "./kubernetes/patience.ts";
 import { lambdaCredentials, tokenSource } from "./kubernetes/token.ts";
 import { httpsTransport } from "./kubernetes/transport.ts";
 
@@ -61,7 +63,9 @@ export function connect(cluster: ClusterAccess): Kubernetes {
     credentials: lambdaCredentials,
     now,
   });
-  const made = kubernetesApi(httpsTransport(cluster, token));
+  const made = kubernetesApi(
+    patientTransport(httpsTransport(cluster, token), { msLeft, wait: setTimeout }),
+  );
   connections.set(id, made);
   return made;
 }

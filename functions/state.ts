@@ -15,6 +15,11 @@ const Envelope = z.object({
   input: z.unknown(),
 });
 
+/** What Lambda tells with every call of how long the function may run. */
+interface TimeLimit {
+  getRemainingTimeInMillis(): number;
+}
+
 export const logger = new Logger({ serviceName: "eks-containment" });
 export const metrics = new Metrics(); // its namespace, which is the stage's, comes from the stack
 
@@ -33,14 +38,14 @@ export function state<Input extends z.ZodType, Output>(
     .use(injectLambdaContext(logger, { resetKeys: true }))
     .use(logMetrics(metrics, { captureColdStartMetric: true }))
     .use(logFailure(name))
-    .handler(async (event: unknown): Promise<Output> => {
+    .handler(async (event: unknown, context: TimeLimit): Promise<Output> => {
       const { execution, input } = parse(Envelope, event, name);
       logger.appendKeys({ state: name, execution: execution.arn, case: caseIn(input) });
       logger.info(`${name} begins`);
       const parsed = parse(schema, input, name);
-      const output = await invocation.run({ state: name, execution: execution.arn }, () =>
-        run(parsed, execution),
-      );
+      const until = Date.now() + context.getRemainingTimeInMillis();
+      const caller = { state: name, execution: execution.arn, until };
+      const output = await invocation.run(caller, () => run(parsed, execution));
       logger.info(`${name} ends`);
       return output;
     });

@@ -3,6 +3,7 @@ import type { ClusterAccess } from "../../core/cluster/authenticate.ts";
 import { PermanentError, TransientError } from "../../core/errors.ts";
 import { userAgent } from "../invocation.ts";
 import { listItems } from "./list-items.ts";
+import { retryAfterMsOf } from "./patience.ts";
 
 /** Milliseconds for one request to the API server, its answer included. */
 const TIMEOUT_MS = 5_000;
@@ -26,6 +27,8 @@ export interface ApiRequest {
 export interface ApiAnswer {
   readonly status: number;
   readonly body: unknown;
+  /** How long the server asks to be left alone, where it does. */
+  readonly retryAfterMs?: number;
 }
 
 export type Transport = (apiRequest: ApiRequest) => Promise<ApiAnswer>;
@@ -94,7 +97,9 @@ function exchange(
       response.on("error", fail);
       response.on("end", () => {
         if (!response.complete) return fail(new Error("the answer broke off"));
-        attempt(() => resolve({ status, body: received.end() }));
+        const retryAfterMs = retryAfterMsOf(response.headers["retry-after"], Date.now());
+        const busy = retryAfterMs === undefined ? {} : { retryAfterMs };
+        attempt(() => resolve({ status, body: received.end(), ...busy }));
       });
       /** Nothing may be thrown out of an event: it would end the process. */
       function attempt(work: () => void): void {
