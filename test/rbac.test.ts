@@ -63,8 +63,12 @@ test.each([
 });
 
 describe("the manifest", () => {
-  test("holds roles and their bindings, and nothing else", () => {
-    expect(roles.length + bindings.length).toBe(documents.length);
+  test("holds roles, their bindings and their priority, and nothing else", () => {
+    expect(documents.slice(-2).map(({ kind }) => kind)).toEqual([
+      "PriorityLevelConfiguration",
+      "FlowSchema",
+    ]);
+    expect(roles.length + bindings.length + 2).toBe(documents.length);
     const place = ({ name, namespace }: z.infer<typeof Named>) => `${namespace}/${name}`;
     expect(bindings.map(({ metadata }) => place(metadata))).toEqual(
       roles.map(({ metadata }) => place(metadata)),

@@ -1,11 +1,12 @@
 import { parseAllDocuments } from "yaml";
 import * as z from "zod";
 import { type Observed, seen, unseen } from "../../core/readiness/finding.ts";
-import type { ClusterRights, RbacObject } from "../../core/readiness/rights.ts";
+import { type ClusterRights, FLOW_KINDS, type RbacObject } from "../../core/readiness/rights.ts";
 import { apiClient } from "./client.ts";
 import type { Transport } from "./transport.ts";
 
-const API = "/apis/rbac.authorization.k8s.io/v1";
+const RBAC_API = "/apis/rbac.authorization.k8s.io/v1";
+const FLOW_API = "/apis/flowcontrol.apiserver.k8s.io/v1";
 
 const names = z.array(z.string()).default([]);
 
@@ -37,26 +38,55 @@ const Binding = z.object({
     .default([]),
 });
 
-const Rbac = z.discriminatedUnion("kind", [Role, Binding]);
+const PriorityLevel = z.object({
+  kind: z.literal("PriorityLevelConfiguration"),
+  metadata: Metadata,
+  spec: z.object({
+    type: z.string(),
+    limited: z
+      .object({ nominalConcurrencyShares: z.number(), lendablePercent: z.number().default(0) })
+      .optional(),
+  }),
+});
 
-/** The roles and bindings of a manifest; other kinds in it are left out. */
+const FlowSchema = z.object({
+  kind: z.literal("FlowSchema"),
+  metadata: Metadata,
+  spec: z.object({
+    priorityLevelConfiguration: z.object({ name: z.string() }),
+    matchingPrecedence: z.number(),
+    rules: z
+      .array(
+        z.object({
+          subjects: z.array(
+            z.object({ kind: z.string(), group: z.object({ name: z.string() }).optional() }),
+          ),
+        }),
+      )
+      .default([]),
+  }),
+});
+
+const Rights = z.discriminatedUnion("kind", [Role, Binding, PriorityLevel, FlowSchema]);
+
+/** Roles, bindings and priorities of a manifest; other kinds in it are left out. */
 export function readRbac(manifest: string): readonly RbacObject[] {
   return parseAllDocuments(manifest).flatMap((document) => {
-    const parsed = Rbac.safeParse(document.toJS());
+    const parsed = Rights.safeParse(document.toJS());
     return parsed.success ? [toObject(parsed.data)] : [];
   });
 }
 
-/** Roles and bindings as the API server has them, asked for as whoever the transport speaks for. */
+/** Roles, bindings and priorities as the API server has them, asked for as whoever the transport speaks for. */
 export function clusterRights(transport: Transport): ClusterRights {
   const api = apiClient(transport);
   return {
     async read({ kind, name, namespace }): Promise<Observed<RbacObject | null>> {
       const scope = namespace === null ? "" : `/namespaces/${encodeURIComponent(namespace)}`;
-      const path = `${API}${scope}/${kind.toLowerCase()}s/${encodeURIComponent(name)}`;
+      const path = `${FLOW_KINDS.some((each) => each === kind) ? FLOW_API : RBAC_API}${scope}/${kind.toLowerCase()}s/${encodeURIComponent(name)}`;
       try {
         const found = await api.get<object>(path);
-        return seen(found === null ? null : toObject(Rbac.parse(found)));
+        return seen(found === null ? null : toObject(Rights.parse(found)));
       } catch (error) {
         const why = error instanceof Error ? error.message : String(error);
         const forbidden = error instanceof Error && error.name === "KubernetesForbidden";
@@ -75,10 +105,31 @@ export function unreachableRights(why: string): ClusterRights {
   return { read: async () => unseen(why) };
 }
 
-function toObject(object: z.infer<typeof Rbac>): RbacObject {
+function toObject(object: z.infer<typeof Rights>): RbacObject {
   const { name, namespace } = object.metadata;
-  const lines = "rules" in object ? object.rules.flatMap(linesOfRule) : linesOfBinding(object);
-  return { kind: object.kind, name, namespace, lines };
+  return { kind: object.kind, name, namespace, lines: linesOf(object) };
+}
+
+function linesOf(object: z.infer<typeof Rights>): readonly string[] {
+  if ("rules" in object) return object.rules.flatMap(linesOfRule);
+  if ("roleRef" in object) return linesOfBinding(object);
+  if (object.kind === "FlowSchema") {
+    const { priorityLevelConfiguration, matchingPrecedence, rules } = object.spec;
+    return [
+      `priority level ${priorityLevelConfiguration.name}`,
+      `precedence ${matchingPrecedence}`,
+      ...rules.flatMap(({ subjects }) =>
+        subjects.map(({ kind, group }) => `subject ${kind} ${group?.name ?? "of no group"}`),
+      ),
+    ];
+  }
+  const { type, limited } = object.spec;
+  return [
+    `type ${type}`,
+    ...(limited
+      ? [`${limited.nominalConcurrencyShares} shares`, `${limited.lendablePercent} % lendable`]
+      : []),
+  ];
 }
 
 type Rule = z.infer<typeof Role>["rules"][number];

@@ -75,6 +75,35 @@ test("a right that is missing, a right that was added and an object that is not 
   }
 });
 
+test("a priority that is gone, or that misses a group, weakens", async () => {
+  const priority = readRbac(`
+apiVersion: flowcontrol.apiserver.k8s.io/v1
+kind: PriorityLevelConfiguration
+metadata: { name: ours }
+spec: { type: Limited, limited: { nominalConcurrencyShares: 20, lendablePercent: 0 } }
+---
+apiVersion: flowcontrol.apiserver.k8s.io/v1
+kind: FlowSchema
+metadata: { name: ours }
+spec:
+  priorityLevelConfiguration: { name: ours }
+  matchingPrecedence: 300
+  rules: [{ subjects: [{ kind: Group, group: { name: containment-apply-policy } }] }]
+`);
+  const [level, flow] = priority;
+  if (!level || !flow) throw new Error("not read");
+  const found = (object: RbacObject, value: RbacObject | null) =>
+    rightsFindings([{ wanted: object, found: seen(value) }])[0];
+
+  expect(level.lines).toEqual(["type Limited", "20 shares", "0 % lendable"]);
+  expect(found(level, null)).toMatchObject({ outcome: "wrong", severity: "weakens" });
+  expect(found(flow, { ...flow, lines: flow.lines.slice(0, 2) })).toMatchObject({
+    severity: "weakens",
+    saw: "it lacks subject Group containment-apply-policy",
+  });
+  expect(found(flow, flow)).toMatchObject({ outcome: "ok" });
+});
+
 test("an API server that is not reached leaves the rights unknown", async () => {
   const findings = await findingsFor(() => unseen("no answer"));
 

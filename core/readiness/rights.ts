@@ -1,12 +1,21 @@
 import { about, type Finding, type Observed } from "./finding.ts";
 
-/** A role or a binding of Kubernetes, as a manifest or the API server has it. */
+/** What gives the functions a place in the API server's queues. */
+export const FLOW_KINDS = ["PriorityLevelConfiguration", "FlowSchema"] as const;
+
+/** A role, a binding or a priority of Kubernetes, as a manifest or the API server has it. */
 export interface RbacObject {
-  readonly kind: "ClusterRole" | "Role" | "ClusterRoleBinding" | "RoleBinding";
+  readonly kind:
+    | "ClusterRole"
+    | "Role"
+    | "ClusterRoleBinding"
+    | "RoleBinding"
+    | (typeof FLOW_KINDS)[number];
   readonly name: string;
   /** Null for kinds that are in no namespace. */
   readonly namespace: string | null;
-  /** One line for each right that a role gives, or for each end of a binding. Their order is nothing. */
+  /** One line for each right that a role gives, each end of a binding, or each fact of a priority.
+   * Their order is nothing. */
   readonly lines: readonly string[];
 }
 
@@ -60,7 +69,9 @@ export function rightsFindings(observed: readonly ObservedRights[]): readonly Fi
 function compared(wanted: RbacObject, found: RbacObject | null): Finding {
   const where = wanted.namespace === null ? "" : `${wanted.namespace}/`;
   const subject = `${wanted.kind} ${where}${wanted.name}`;
-  const { ok, wrong } = about("cluster-rights", subject, "breaks");
+  // Without its priority a containment works, but not while somebody floods the API server.
+  const priority = FLOW_KINDS.some((kind) => kind === wanted.kind);
+  const { ok, wrong } = about("cluster-rights", subject, priority ? "weakens" : "breaks");
   if (found === null) return wrong("it is not in the cluster", "Apply the manifest.", APPLY);
   const missing = wanted.lines.filter((line) => !found.lines.includes(line));
   if (missing.length > 0) {
@@ -69,7 +80,7 @@ function compared(wanted: RbacObject, found: RbacObject | null): Finding {
   const added = found.lines.filter((line) => !wanted.lines.includes(line));
   if (added.length === 0) return ok(`as in ${MANIFEST}`);
   return about("cluster-rights", subject, "weakens").wrong(
-    `it gives more than it should: ${added.join("; ")}`,
+    `it ${priority ? "holds" : "gives"} more than it should: ${added.join("; ")}`,
     "Apply the manifest.",
     APPLY,
   );

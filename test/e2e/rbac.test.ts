@@ -1,4 +1,6 @@
-/** What the real authorizer grants to our groups, against what the code declares. */
+/** What the real authorizer grants to our groups, against what the code declares, and their queue. */
+import { once } from "node:events";
+import { type RequestOptions, request } from "node:https";
 import {
   DescribeAccessEntryCommand,
   EKSClient,
@@ -8,6 +10,7 @@ import { GetFunctionConfigurationCommand, LambdaClient } from "@aws-sdk/client-l
 import {
   AppsV1Api,
   AuthorizationV1Api,
+  FlowcontrolApiserverV1Api,
   setHeaderOptions,
   type V1ResourceRule,
 } from "@kubernetes/client-node";
@@ -15,6 +18,7 @@ import { beforeAll, describe, expect, test } from "vitest";
 import { describePermission, rightsOf } from "../../core/cluster/rights.ts";
 import { CALICO_AGENT, SYSTEM_NAMESPACE } from "../../core/kubernetes.ts";
 import { CLUSTER_STATES, groupsOf, READERS } from "../../kubernetes/groups.ts";
+import { PRIORITY } from "../../kubernetes/priority.ts";
 import { MEMBERS } from "../../kubernetes/rbac.ts";
 import { waitFor } from "../../local/wait.ts";
 import { aws, core, kubeconfig, stage } from "./harness.ts";
@@ -85,6 +89,38 @@ describe("the real authorizer", () => {
       }
     },
   );
+});
+
+describe("the API server's queues", () => {
+  const flows = kubeconfig.makeApiClient(FlowcontrolApiserverV1Api);
+
+  /** UID of the flow schema that a request of a member of the group falls under. */
+  async function flowSchemaOf(group: string): Promise<string | undefined> {
+    const options: RequestOptions = {
+      headers: { "Impersonate-User": "somebody", "Impersonate-Group": group },
+    };
+    await kubeconfig.applyToHTTPSOptions(options);
+    const { server = "" } = kubeconfig.getCurrentCluster() ?? {};
+    const [response] = await once(request(new URL("/apis", server), options).end(), "response");
+    response.resume();
+    return response.headers["x-kubernetes-pf-flowschema-uid"];
+  }
+
+  test("keep one for the functions of the product, and for nobody else", async () => {
+    const ours = await flows.readFlowSchema({ name: PRIORITY });
+    const uid = ours.metadata?.uid ?? expect.fail("it has no UID");
+
+    for (const { group } of MEMBERS) {
+      const found = await flowSchemaOf(group);
+      expect(found, group).toBeDefined();
+      expect(found === uid, group).toBe(group !== READERS);
+    }
+    expect(await flowSchemaOf("nobody-of-ours")).not.toBe(uid);
+    const { status } = await flows.readFlowSchemaStatus({ name: PRIORITY });
+    expect(status?.conditions).toContainEqual(
+      expect.objectContaining({ type: "Dangling", status: "False" }), // its priority level is there
+    );
+  });
 });
 
 describe("the access entries of the deployed functions", () => {
