@@ -15,6 +15,7 @@ import { applyPolicy } from "../../core/quarantine/apply-policy.ts";
 import { snapshotAfter } from "../../core/quarantine/snapshot-after.ts";
 import { snapshotBefore } from "../../core/target/snapshot-before.ts";
 import type { Target } from "../../core/target/target.ts";
+import { PROTECTED_LABELS, UNBRAKED } from "../memory/brakes.ts";
 import { aPod, memoryCluster } from "../memory/cluster.ts";
 import { memoryIdentities } from "../memory/identities.ts";
 import { memoryInstances } from "../memory/instances.ts";
@@ -101,15 +102,21 @@ const STATES = {
     return snapshotBefore({ ...input, evidenceUntil }, ports);
   },
   PreserveNode: () =>
-    preserveNode(input, {
-      ...{ ...ports, instances: memoryInstances({}) },
-      settings: { cordon: true, protect: true },
-    }),
+    preserveNode(
+      { ...input, killSwitch: UNBRAKED.killSwitch },
+      {
+        ...{ ...ports, instances: memoryInstances({}) },
+        settings: { cordon: true, protect: true },
+      },
+    ),
   CaptureContext: () => captureContext(input, ports),
   PreviewCredentials: () => previewCredentials(input, { ...ports, identities: memoryIdentities() }),
   SnapshotAfter: async () => {
     const alert = { detectedAt: now().toISOString(), severity: "low" } as const;
-    await applyPolicy({ ...input, alert }, { ...ports, settings: SETTINGS });
+    await applyPolicy(
+      { ...input, ...UNBRAKED, alert },
+      { ...ports, settings: SETTINGS, protectedLabels: PROTECTED_LABELS },
+    );
     return snapshotAfter(input, ports);
   },
 } as const;

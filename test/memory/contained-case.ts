@@ -12,6 +12,7 @@ import type { OnDrift } from "../../core/reverify/mend.ts";
 import { reapplyPolicy } from "../../core/reverify/reapply-policy.ts";
 import { type ReverifyInput, reverifyCase } from "../../core/reverify/reverify-case.ts";
 import type { Target } from "../../core/target/target.ts";
+import { PROTECTED_LABELS, UNBRAKED } from "./brakes.ts";
 import { aPod, type MemoryCluster, memoryCluster } from "./cluster.ts";
 import { memoryStore } from "./evidence-store.ts";
 import { AN_INSTANCE, memoryInstances } from "./instances.ts";
@@ -87,11 +88,22 @@ export async function aContainedCase(
   const now = () => new Date(time);
   const ports = { kubernetes, store, now };
   const mode = "containment";
-  const run = { alert: ALERT, target, mode, reason: "a test", execution: EXECUTION } as const;
-  const opened = await openCase({ ...run, event: {} }, store);
+  const run = {
+    alert: ALERT,
+    target,
+    mode,
+    reason: "a test",
+    execution: EXECUTION,
+    ...UNBRAKED,
+  } as const;
+  const { brakes: _, killSwitch: __, ...opening } = run;
+  const opened = await openCase({ ...opening, event: {} }, store);
   const input = { ...run, case: opened.case };
   const settings = { ...SETTINGS, ...given.settings };
-  await applyPolicy({ ...input, network }, { ...ports, settings });
+  await applyPolicy(
+    { ...input, network },
+    { ...ports, settings, protectedLabels: PROTECTED_LABELS },
+  );
   const uid = target.kind === "pod" ? "uid-1" : "uid-of-payments";
   await preserveNode(
     { ...input, uid, attempt: 0 },

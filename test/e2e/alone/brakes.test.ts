@@ -12,9 +12,9 @@ import {
 } from "@aws-sdk/client-lambda";
 import { PutParameterCommand, SSMClient } from "@aws-sdk/client-ssm";
 import { afterEach, expect, test } from "vitest";
-import type { StateName } from "../../functions/contract.ts";
-import { executionOf, followExecution } from "../../local/follow.ts";
-import { waitFor } from "../../local/wait.ts";
+import type { StateName } from "../../../functions/contract.ts";
+import { executionOf, followExecution } from "../../../local/follow.ts";
+import { waitFor } from "../../../local/wait.ts";
 import {
   aws,
   deployment,
@@ -29,7 +29,7 @@ import {
   store,
   verify,
   victimOf,
-} from "./harness.ts";
+} from "../harness.ts";
 
 const lambda = new LambdaClient(aws);
 const ssm = new SSMClient(aws);
