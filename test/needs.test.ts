@@ -196,7 +196,7 @@ beforeAll(async () => {
   }
   await recordIgnored({ ...OPENING, alert: null }, portsFor("RecordIgnored").store);
   await check();
-});
+}, 60_000); // some hundred quarantines
 
 /** The node; its volumes and, as `vol-data`, one of a claim that is attached nowhere. */
 async function preserve(target: Target): Promise<void> {

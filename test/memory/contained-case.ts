@@ -88,25 +88,17 @@ export async function aContainedCase(
   const now = () => new Date(time);
   const ports = { kubernetes, store, now };
   const mode = "containment";
-  const run = {
-    alert: ALERT,
-    target,
-    mode,
-    reason: "a test",
-    execution: EXECUTION,
-    ...UNBRAKED,
-  } as const;
-  const { brakes: _, killSwitch: __, ...opening } = run;
-  const opened = await openCase({ ...opening, event: {} }, store);
+  const run = { alert: ALERT, target, mode, reason: "a test", execution: EXECUTION } as const;
+  const opened = await openCase({ ...run, event: {} }, store);
   const input = { ...run, case: opened.case };
   const settings = { ...SETTINGS, ...given.settings };
   await applyPolicy(
-    { ...input, network },
+    { ...input, network, ...UNBRAKED },
     { ...ports, settings, protectedLabels: PROTECTED_LABELS },
   );
   const uid = target.kind === "pod" ? "uid-1" : "uid-of-payments";
   await preserveNode(
-    { ...input, uid, attempt: 0 },
+    { ...input, ...UNBRAKED, uid, attempt: 0 },
     {
       ...ports,
       instances: memoryInstances({ "i-0123456789abcdef0": { ...AN_INSTANCE } }),
@@ -120,7 +112,7 @@ export async function aContainedCase(
       {
         ...input,
         ...{ verdict: judged?.verdict ?? "unverified", reasons: judged?.reasons ?? [] },
-        ...{ quarantinedAt: null, artefacts: [], missing: [], notPreserved: [] },
+        ...{ brakes: [], quarantinedAt: null, artefacts: [], missing: [], notPreserved: [] },
       },
       {
         ...ports,
