@@ -19,6 +19,15 @@ const principalArn = z
   .string()
   .regex(/^arn:aws[a-z-]*:iam::\d{12}:(root|(role|user)\/.+)$/, "is no ARN of an IAM role or user");
 
+const accountId = z.string().regex(/^\d{12}$/, "is no AWS account id");
+
+const awsRegion = z.string().regex(/^[a-z]{2}(-[a-z]+)+-\d$/, "is no AWS region");
+
+/** The stage's name begins the names of its roles and functions, which AWS limits to 64 characters. */
+const stageName = z
+  .string()
+  .regex(/^[a-z][a-z0-9-]{0,23}$/, "is no name: at most 24 lower-case letters, digits and hyphens");
+
 /** An IPv4 range whose prefix is between the two lengths, both included. */
 const ipv4Range = (shortest: number, longest: number) =>
   z.cidrv4().refine(
@@ -286,6 +295,20 @@ const Preservation = z.strictObject({
    * the run when it ends, and a large volume takes an hour. What is pending then is said to be.
    */
   followSnapshotsSeconds: z.number().int().min(0).max(1_800).default(60),
+  /**
+   * Where the snapshots of a run are copied to besides: an account and region where a stage of
+   * `FORENSIC_STAGES` is deployed. Default null: it takes a second account, every gigabyte costs
+   * twice, and disks under EBS's default key cannot be shared.
+   */
+  forensicCopy: z
+    .strictObject({
+      accountId,
+      region: awsRegion,
+      /** Default `forensic`: how that stage is called. */
+      stage: stageName.default("forensic"),
+    })
+    .nullable()
+    .default(null),
 });
 
 const Evidence = z.strictObject({
@@ -325,7 +348,7 @@ const Operations = z.strictObject({
 
 export const Stage = z.strictObject({
   /** Region of the cluster; everything is deployed beside it. */
-  region: z.string().regex(/^[a-z]{2}(-[a-z]+)+-\d$/, "is no AWS region"),
+  region: awsRegion,
   /** `{ create: … }`, a new private cluster, or `{ existing: … }`, the one that you have. */
   cluster: Cluster,
   /**
@@ -341,6 +364,22 @@ export const Stage = z.strictObject({
 });
 
 export type StageSettings = z.output<typeof Stage>;
+
+/**
+ * A stage that takes copies of other stages' snapshots: nothing else is deployed there. It belongs into
+ * an account of its own, to which nobody of the others' has a way.
+ */
+export const ForensicStage = z.strictObject({
+  accountId,
+  /** Where the copies lie. Another region than the cluster's outlives the loss of that one. */
+  region: awsRegion,
+  /** Accounts whose stages may ask for copies. */
+  sources: z.array(accountId).min(1),
+  evidence: Evidence.pick({ retentionDays: true, lock: true }).prefault({}),
+  operations: Operations.pick({ emails: true, logRetentionDays: true }).prefault({}),
+});
+
+export type ForensicSettings = z.output<typeof ForensicStage>;
 export type ClusterSettings = StageSettings["cluster"];
 export type NewClusterSettings = Extract<ClusterSettings, { kind: "create" }>;
 export type ExistingClusterSettings = Extract<ClusterSettings, { kind: "existing" }>;

@@ -1,5 +1,12 @@
 import { describe, expect, test } from "vitest";
-import { assertDeployable, parseStage, STAGE_NAMES, settingsFor } from "./stages.ts";
+import {
+  assertDeployable,
+  FORENSIC_STAGE_NAMES,
+  forensicSettingsFor,
+  parseStage,
+  STAGE_NAMES,
+  settingsFor,
+} from "./stages.ts";
 
 const CREATE = {
   name: "demo",
@@ -18,6 +25,33 @@ const region = "eu-west-1";
 
 test("every stage that is written down is valid", () => {
   for (const stage of STAGE_NAMES) expect(settingsFor(stage).cluster.name).toBeTruthy();
+});
+
+test("a forensic stage is of one kind only, and is not deployed while it holds the example", () => {
+  for (const stage of FORENSIC_STAGE_NAMES) {
+    const settings = forensicSettingsFor(stage);
+    if (!settings) throw new Error(`${stage} has no settings`);
+    expect(STAGE_NAMES).not.toContain(stage);
+    expect(() => settingsFor(stage)).toThrow("only takes copies");
+    expect(() => assertDeployable(stage, settings)).toThrow("accountId is still 000000000000");
+  }
+  for (const stage of STAGE_NAMES) expect(forensicSettingsFor(stage)).toBeNull();
+});
+
+test("a copy goes to an account and region, to the stage there that is called forensic", () => {
+  const preservation = { forensicCopy: { accountId: "111122223333", region: "eu-central-1" } };
+  const stage = { region, cluster: { existing: EXISTING }, preservation };
+
+  expect(parseStage("try", stage).preservation.forensicCopy).toEqual({
+    ...preservation.forensicCopy,
+    stage: "forensic",
+  });
+  expect(() =>
+    parseStage("try", {
+      ...stage,
+      preservation: { forensicCopy: { accountId: "1", region: "Frankfurt" } },
+    }),
+  ).toThrow(/is no AWS account id[\s\S]*is no AWS region/);
 });
 
 test("a new stage only audits until somebody decides that it may act", () => {
@@ -65,7 +99,7 @@ test("nodes are kept unless somebody says otherwise, and a run waits for no larg
   const preservation = { followSnapshotsSeconds: 3_600 };
 
   expect(parseStage("try", stage).preservation).toEqual({
-    ...{ cordon: true, protect: true, followSnapshotsSeconds: 60 },
+    ...{ cordon: true, protect: true, followSnapshotsSeconds: 60, forensicCopy: null },
   });
   expect(() => parseStage("try", { ...stage, preservation })).toThrow(
     "→ at preservation.followSnapshotsSeconds",

@@ -1,5 +1,10 @@
 import * as z from "zod";
-import { Stage, type StageSettings } from "./stage-settings.ts";
+import {
+  type ForensicSettings,
+  ForensicStage,
+  Stage,
+  type StageSettings,
+} from "./stage-settings.ts";
 
 /** No image has it. */
 const UNPINNED = `sha256:${"0".repeat(64)}`;
@@ -28,6 +33,7 @@ const STAGES: Readonly<Record<string, z.input<typeof Stage>>> = {
       actingSeverities: ["critical", "high", "medium", "low"],
       circuitBreaker: { targets: 1_000 }, // the tests contain hundreds within minutes
     },
+    preservation: { forensicCopy: { accountId: "111111111111", region: "eu-west-1" } },
     evidence: { retentionDays: 1 },
   },
   /** An example: a new, fully private cluster with a bastion, to try the product out on AWS. */
@@ -63,11 +69,31 @@ const STAGES: Readonly<Record<string, z.input<typeof Stage>>> = {
   },
 };
 
+/**
+ * Stages that take copies of the others' snapshots (`preservation.forensicCopy`), each deployed with
+ * credentials of its own account: `npx sst deploy --stage forensic`.
+ */
+const FORENSIC_STAGES: Readonly<Record<string, z.input<typeof ForensicStage>>> = {
+  /** An example. */
+  forensic: { accountId: "000000000000", region: "eu-west-1", sources: ["000000000000"] },
+};
+
+/** The settings of a forensic stage; null: no forensic stage is called so. Throws like `settingsFor`. */
+export function forensicSettingsFor(stage: string): ForensicSettings | null {
+  const written = FORENSIC_STAGES[stage];
+  return written ? parse(ForensicStage, stage, written) : null;
+}
+
 /** The settings of a stage, with defaults filled in. Throws with the field that is wrong. */
 export function settingsFor(stage: string): StageSettings {
   const written = STAGES[stage];
+  if (stage in FORENSIC_STAGES) {
+    throw new Error(
+      `stages.ts, stage "${stage}" only takes copies: it has no cluster, and only sst knows it.`,
+    );
+  }
   if (!written) {
-    const known = Object.keys(STAGES).join(", ");
+    const known = [...Object.keys(STAGES), ...Object.keys(FORENSIC_STAGES)].join(", ");
     throw new Error(
       `stages.ts has no stage "${stage}"; it has ${known}. Add it there, or name one of these.`,
     );
@@ -80,27 +106,38 @@ const STAGE_NAME = /^[a-z][a-z0-9-]{0,23}$/;
 
 /** What `settingsFor` does with what is written for a stage. */
 export function parseStage(stage: string, written: unknown): StageSettings {
+  return parse(Stage, stage, written);
+}
+
+function parse<Kind extends z.ZodType>(
+  kind: Kind,
+  stage: string,
+  written: unknown,
+): z.output<Kind> {
   if (!STAGE_NAME.test(stage)) {
     throw new Error(
       `stages.ts, stage "${stage}": a name is at most 24 lower-case letters, digits and hyphens`,
     );
   }
-  const parsed = Stage.safeParse(written);
+  const parsed = kind.safeParse(written);
   if (parsed.success) return parsed.data;
   throw new Error(`stages.ts, stage "${stage}":\n${z.prettifyError(parsed.error)}`);
 }
 
-/** Names of all stages, the local one first. */
+/** Names of all stages that contain, the local one first. */
 export const STAGE_NAMES: readonly string[] = Object.keys(STAGES);
+export const FORENSIC_STAGE_NAMES: readonly string[] = Object.keys(FORENSIC_STAGES);
 
 /** Ids and accounts of the examples, which exist nowhere. */
-const EXAMPLE = /^(vpc|subnet|sg|vpce|pl)-0{7}[01]$|:000000000000:|@sha256:0{64}$/;
+const EXAMPLE = /^(vpc|subnet|sg|vpce|pl)-0{7}[01]$|(^|:)000000000000(:|$)|@sha256:0{64}$/;
 
 /** Throws while a stage that is to be deployed still holds an id of the examples, and says which. */
-export function assertDeployable(stage: string, settings: StageSettings): void {
+export function assertDeployable(stage: string, settings: StageSettings | ForensicSettings): void {
   if (stage === "local") return;
-  const { cluster } = settings;
-  const asWritten = { ...settings, cluster: { [cluster.kind]: cluster } };
+  const asWritten =
+    "cluster" in settings
+      ? { ...settings, cluster: { [settings.cluster.kind]: settings.cluster } }
+      : settings;
   const examples = [...leaves(asWritten, "")].filter(([, value]) => EXAMPLE.test(value));
   if (examples.length === 0) return;
   const fields = examples.map(([path, value]) => `  ${path} is still ${value}`).join("\n");

@@ -4,6 +4,7 @@ import type { ClusterIdentity } from "../core/alert/reading.ts";
 import { type ResponseSettings, SCOPES } from "../core/alert/triage.ts";
 import { DAYS } from "../core/brakes/maintenance-window.ts";
 import { PROTECTABLE } from "../core/brakes/protected-label.ts";
+import type { ForensicAccount } from "../core/node/forensic-copy.ts";
 import type { PreservationSettings } from "../core/node/preservation-plan.ts";
 import type { LockSettings } from "../core/node/volumes.ts";
 import {
@@ -25,6 +26,7 @@ export const region = (): string => required("AWS_REGION");
 export const stage = (): string => required("STAGE");
 export const evidenceBucket = (): string => required("EVIDENCE_BUCKET");
 export const eventBus = (): string => required("EVENT_BUS_NAME");
+export const copyKeyArn = (): string => required("COPY_KEY_ARN");
 export const productVersion = (): string => required("PRODUCT_VERSION");
 
 export const cluster = (): ClusterIdentity => ({
@@ -73,10 +75,12 @@ const Preservation = z.object({
   cordon: z.boolean(),
   protect: z.boolean(),
   followSnapshotsSeconds: z.number(),
+  forensicCopy: z.object({ accountId: z.string(), region: z.string() }).nullable(),
 });
 
 export const preservationSettings = (): PreservationSettings & {
   readonly followSnapshotsSeconds: number;
+  readonly forensicCopy: ForensicAccount | null;
 } => Preservation.parse(JSON.parse(required("PRESERVATION_SETTINGS")));
 
 const Lock = z.object({

@@ -4,6 +4,7 @@ import type { Identities } from "../core/credentials/preview-credentials.ts";
 import type { Announcements } from "../core/evidence/record-run.ts";
 import type { EvidenceStore } from "../core/evidence/store.ts";
 import type { Kubernetes } from "../core/kubernetes.ts";
+import type { Copies } from "../core/node/copy-snapshot.ts";
 import type { Instances } from "../core/node/instances.ts";
 import type { Volumes } from "../core/node/volumes.ts";
 import { CLIENT_SETTINGS } from "./aws/client.ts";
@@ -13,6 +14,7 @@ import { eksClusters } from "./aws/eks-clusters.ts";
 import { eventBus } from "./aws/event-bus.ts";
 import { evidenceBucket } from "./aws/evidence-bucket.ts";
 import { awsIdentities } from "./aws/identities.ts";
+import { snapshotCopies as copiesIn } from "./aws/snapshot-copies.ts";
 import * as environment from "./environment.ts";
 import { msLeft, writer } from "./invocation.ts";
 import { kubernetesApi } from "./kubernetes/api.ts";
@@ -37,6 +39,10 @@ export function clusters(): Clusters {
 
 export function volumes(): Volumes {
   return ec2Volumes(CLIENT_SETTINGS);
+}
+
+export function snapshotCopies(): Copies {
+  return copiesIn(CLIENT_SETTINGS, environment.copyKeyArn());
 }
 
 export function identities(): Identities {

@@ -24,8 +24,11 @@ export const STATES = [
 ] as const;
 export type StateName = (typeof STATES)[number];
 
+/** The function that runs in a forensic account, for the workflow there. */
+export const COPIER = "CopySnapshot";
+
 /** The state's word in the names of files: `SnapshotNodeEbs` is in `snapshot-node-ebs.ts`. */
-export function fileOf(state: StateName): string {
+export function fileOf(state: StateName | typeof COPIER): string {
   return state.replaceAll(/(?<!^)[A-Z]/g, (letter) => `-${letter}`).toLowerCase();
 }
 

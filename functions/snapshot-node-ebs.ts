@@ -1,11 +1,18 @@
 import * as z from "zod";
-import { snapshotLock } from "../adapters/environment.ts";
-import { connect, evidenceStore, now, volumes } from "../adapters/ports.ts";
+import { preservationSettings, snapshotLock } from "../adapters/environment.ts";
+import { announcements, connect, evidenceStore, now, volumes } from "../adapters/ports.ts";
 import { snapshotNodeEbs } from "../core/node/snapshot-node-ebs.ts";
 import { Case, Cluster, KillSwitch, Mode, Target } from "./contract.ts";
 import { state } from "./state.ts";
 
-const ports = { volumes: volumes(), store: evidenceStore(), lock: snapshotLock(), now };
+const ports = {
+  volumes: volumes(),
+  store: evidenceStore(),
+  announcements: announcements(),
+  lock: snapshotLock(),
+  forensicAccount: preservationSettings().forensicCopy,
+  now,
+};
 
 const Input = z.object({
   case: Case,

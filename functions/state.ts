@@ -7,7 +7,9 @@ import * as z from "zod";
 import { invocation } from "../adapters/invocation.ts";
 import type { Execution } from "../core/case/case.ts";
 import { PermanentError } from "../core/errors.ts";
-import type { StateName } from "./contract.ts";
+import type { COPIER, StateName } from "./contract.ts";
+
+type Name = StateName | typeof COPIER;
 
 /** What the workflow sends to every function: the state's input, and who is asking. */
 const Envelope = z.object({
@@ -29,7 +31,7 @@ export const metrics = new Metrics(); // its namespace, which is the stage's, co
  * workflow matches.
  */
 export function state<Input extends z.ZodType, Output>(
-  name: StateName,
+  name: Name,
   schema: Input,
   run: (input: z.output<Input>, execution: Execution) => Promise<Output>,
 ) {
@@ -51,7 +53,7 @@ export function state<Input extends z.ZodType, Output>(
     });
 }
 
-function parse<Schema extends z.ZodType>(schema: Schema, value: unknown, name: StateName) {
+function parse<Schema extends z.ZodType>(schema: Schema, value: unknown, name: Name) {
   const parsed = schema.safeParse(value);
   if (parsed.success) return parsed.data;
   throw new PermanentError(
@@ -66,7 +68,7 @@ function caseIn(input: unknown): string | undefined {
   return withCase.success ? withCase.data.case.id : undefined;
 }
 
-function logFailure(name: StateName): MiddlewareObj<unknown, unknown, Error> {
+function logFailure(name: Name): MiddlewareObj<unknown, unknown, Error> {
   return {
     onError({ error }) {
       logger.error(`${name} failed`, { error });

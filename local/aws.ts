@@ -2,7 +2,7 @@
 import { cp, mkdir } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { buildOnce } from "./cache.ts";
-import { childEnvironment, emulatedCredentials } from "./environment.ts";
+import { childEnvironment, emulatedCredentials, forensicCredentials } from "./environment.ts";
 import { type Leashed, logTail, runLeashed, startLeashed } from "./leash.ts";
 import type { Prerequisites } from "./prerequisites.ts";
 import { nodeModules, type Progress, projectRoot } from "./project.ts";
@@ -91,7 +91,9 @@ export async function startAws(python: string, options: AwsOptions): Promise<Aws
       EKS_CA_FILE: options.eks.caFile,
       // Roles may do what their policies say; whoever holds these credentials may do everything.
       IAM_ENFORCEMENT: "1",
-      ROOT_ACCESS_KEYS: emulatedCredentials.accessKeyId,
+      ROOT_ACCESS_KEYS: [emulatedCredentials, forensicCredentials]
+        .map(({ accessKeyId }) => accessKeyId)
+        .join(),
       // Everything that would need a container engine or the internet is off.
       EC2_VM_MANAGER: "none",
       ECS_DOCKER_BACKEND: "0",

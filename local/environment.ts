@@ -27,6 +27,12 @@ export function childEnvironment(): Record<string, string> {
 /** The owner of the emulated account, who may do everything in it; these are no secret. */
 export const emulatedCredentials = { accessKeyId: "test", secretAccessKey: "test" } as const;
 
+/** The owner of a second emulated account, which a stage's forensic copies go to. */
+export const forensicCredentials = {
+  accessKeyId: "111111111111", // the emulator reads the account from it
+  secretAccessKey: "test",
+} as const;
+
 /** What a process needs to speak to the emulated AWS, and only to it. */
 export function awsEnvironment(endpoint: string, region: string): Record<string, string> {
   return {

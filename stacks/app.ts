@@ -6,6 +6,8 @@ import { BUNDLING } from "./bundling.ts";
 import { cluster } from "./cluster.ts";
 import { detection } from "./detection.ts";
 import { evidence } from "./evidence.ts";
+import { forensic } from "./forensic.ts";
+import { forensicCopy } from "./forensic-copy.ts";
 import { foundation } from "./foundation.ts";
 import { images } from "./images.ts";
 import { monitoring } from "./monitoring.ts";
@@ -13,14 +15,19 @@ import { network } from "./network.ts";
 import { operations } from "./operations.ts";
 import { playbook } from "./playbook.ts";
 
+const FUNCTIONS = { runtime: "nodejs24.x", architecture: "arm_64", nodejs: BUNDLING } as const;
+
+/** What is deployed in a forensic account. */
+export function composeForensicStacks(app: App): void {
+  app.setDefaultFunctionProps(FUNCTIONS);
+  app.stack(forensic);
+  dropIdleHandlers(app);
+}
+
 /** All stacks of a stage, each after those that it stands on. */
 export function composeStacks(app: App): void {
   knowZones(app);
-  app.setDefaultFunctionProps({
-    runtime: "nodejs24.x",
-    architecture: "arm_64",
-    nodejs: BUNDLING,
-  });
+  app.setDefaultFunctionProps(FUNCTIONS);
   app
     .stack(foundation)
     .stack(network)
@@ -31,7 +38,8 @@ export function composeStacks(app: App): void {
     .stack(playbook)
     .stack(detection)
     .stack(monitoring);
-  const settings = settingsFor(app.stage).cluster;
+  const { cluster: settings, preservation } = settingsFor(app.stage);
+  if (preservation.forensicCopy) app.stack(forensicCopy);
   if (settings.kind === "create") {
     if (settings.bastion) app.stack(bastion);
     if (Object.keys(settings.images).length > 0) app.stack(images);

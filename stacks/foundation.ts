@@ -3,14 +3,16 @@ import * as iam from "aws-cdk-lib/aws-iam";
 import * as kms from "aws-cdk-lib/aws-kms";
 import * as s3 from "aws-cdk-lib/aws-s3";
 import type { StackContext } from "sst/constructs";
+import { settingsFor } from "../stages.ts";
 import { accept } from "./accepted-findings.ts";
+import { namesThere } from "./forensic-names.ts";
 
 /**
  * What every other stack stands on: the key that encrypts all that the stage keeps beside evidence
  * (logs, notifications, the cluster's secrets and disks), and the bucket that logs who touches the
  * other buckets.
  */
-export function foundation({ stack }: StackContext) {
+export function foundation({ stack, app }: StackContext) {
   const key = new kms.Key(stack, "Key", {
     description: "Logs, notifications, cluster secrets and disks of the containment stage",
     enableKeyRotation: true,
@@ -18,6 +20,7 @@ export function foundation({ stack }: StackContext) {
     removalPolicy: RemovalPolicy.DESTROY,
   });
   for (const statement of servicesThatUse(stack)) key.addToResourcePolicy(statement);
+  for (const statement of forensicCopier(stack, app)) key.addToResourcePolicy(statement);
 
   const accessLogs = new s3.Bucket(stack, "AccessLogs", {
     encryption: s3.BucketEncryption.S3_MANAGED, // S3 delivers access logs to no bucket with a key of ours
@@ -97,6 +100,40 @@ function servicesThatUse(stack: StackContext["stack"]): readonly iam.PolicyState
           "kms:ViaService": `ec2.${region}.amazonaws.com`,
         },
       },
+    }),
+  ];
+}
+
+/** Who copies snapshots of a cluster's own disks in the forensic account, through EC2 and no other way. */
+function forensicCopier(
+  { partition }: StackContext["stack"],
+  { name: appName, stage }: StackContext["app"],
+): readonly iam.PolicyStatement[] {
+  const { cluster, preservation } = settingsFor(stage);
+  if (cluster.kind !== "create" || !preservation.forensicCopy) return [];
+  const { copierArn } = namesThere(preservation.forensicCopy, { partition, appName });
+  const principals = [new iam.AccountPrincipal(preservation.forensicCopy.accountId)];
+  const copier = {
+    ArnEquals: { "aws:PrincipalArn": copierArn }, // the role may be made after this key
+    StringLike: { "kms:ViaService": "ec2.*" },
+  };
+  return [
+    new iam.PolicyStatement({
+      sid: "ForensicCopy",
+      principals,
+      actions: [
+        ...["kms:DescribeKey", "kms:Decrypt", "kms:ReEncryptFrom"],
+        ...["kms:GenerateDataKey", "kms:GenerateDataKeyWithoutPlaintext"],
+      ],
+      resources: ["*"],
+      conditions: copier,
+    }),
+    new iam.PolicyStatement({
+      sid: "ForensicCopyByGrant",
+      principals,
+      actions: ["kms:CreateGrant"],
+      resources: ["*"],
+      conditions: { ...copier, Bool: { "kms:GrantIsForAWSResource": "true" } },
     }),
   ];
 }

@@ -97,14 +97,16 @@ describe("what the functions may do on AWS", () => {
     ]);
   });
 
-  test("announces a result and cannot ask for another containment", () => {
-    const [put, ...more] = withAction(/PutEvents/);
+  test("announces a result, asks for forensic copies, and cannot ask for another containment", () => {
+    const put = withAction(/PutEvents/);
 
-    expect(more).toEqual([]);
-    expect(put?.conditions?.StringEquals).toEqual({
-      "events:source": expect.not.stringMatching(MANUAL_SOURCE),
-      "events:detail-type": "Containment Completed",
-    });
+    expect(put.map(({ state }) => state)).toEqual(["SnapshotNodeEbs", "RecordRun"]);
+    expect(put.map(({ conditions }) => conditions?.StringEquals)).toEqual(
+      ["Forensic Copy Requested", "Containment Completed"].map((detailType) => ({
+        "events:source": expect.not.stringMatching(MANUAL_SOURCE),
+        "events:detail-type": detailType,
+      })),
+    );
   });
 
   test("is what the roles are given", () => {

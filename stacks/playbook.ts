@@ -171,7 +171,7 @@ export function playbook({ stack, app }: StackContext) {
     Bus: bus.eventBusName,
     DeadLetterQueue: deadLetters.queueUrl,
   });
-  return { machines: { contain }, functions, bus, deadLetters };
+  return { machines: { contain }, functions, bus, deadLetters, publish };
 }
 
 /** Two stages of one account measure apart. */

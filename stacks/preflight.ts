@@ -8,8 +8,8 @@ import { examineDeployment } from "../core/readiness/examine.ts";
 import { type Finding, findingLines, stopping } from "../core/readiness/finding.ts";
 import { placeOf } from "../core/readiness/place.ts";
 import { judgeRemoval, observeRemoval, REMOVE_ANYWAY } from "../core/readiness/removal.ts";
-import type { StageSettings } from "../stage-settings.ts";
-import { assertDeployable, settingsFor } from "../stages.ts";
+import type { ForensicSettings, StageSettings } from "../stage-settings.ts";
+import { assertDeployable, forensicSettingsFor, settingsFor } from "../stages.ts";
 import { INTERFACE_ENDPOINTS } from "./endpoints.ts";
 
 type Say = (line: string) => void;
@@ -23,6 +23,11 @@ export async function guard(app: App): Promise<void> {
   if (!changesSomething(app)) return;
   // SST sends the text of a failure to its makers, and ours names clusters, targets and cases.
   process.env.SST_TELEMETRY_DISABLED = "1";
+  const forensic = forensicSettingsFor(app.stage);
+  if (forensic) {
+    guardForensic(app.stage, forensic, app.account);
+    return;
+  }
   const settings = readSettings(app.stage);
   const access = { region: app.region, credentials: useAWSCredentialsProvider() };
   if (app.mode === "remove") await guardRemoval(app.stage, access, { say: console.error });
@@ -30,8 +35,22 @@ export async function guard(app: App): Promise<void> {
 }
 
 /** The settings of a stage; what is wrong with them is shown to whoever deploys without a trace. */
-export function readSettings(stage: string): StageSettings {
+function readSettings(stage: string): StageSettings {
   return visibly(() => settingsFor(stage));
+}
+
+/** The region of a stage of either kind. */
+export function readRegion(stage: string): string {
+  return visibly(() => forensicSettingsFor(stage) ?? settingsFor(stage)).region;
+}
+
+/** Throws where copies would come to lie in the account that they are to be safe from. */
+export function guardForensic(stage: string, settings: ForensicSettings, account: string): void {
+  visibly(() => assertDeployable(stage, settings));
+  if (account === settings.accountId) return;
+  throw new VisibleError(
+    `Stage ${stage} belongs into account ${settings.accountId}, and these credentials are of ${account}.`,
+  );
 }
 
 function visibly<T>(read: () => T): T {

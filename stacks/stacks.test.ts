@@ -36,7 +36,13 @@ const Document = z.object({
 });
 
 describe.each(STAGE_NAMES)("stage %s", (stage) => {
-  const { cluster } = settingsFor(stage);
+  const { cluster, preservation } = settingsFor(stage);
+  /** Those of every stage, and what shares snapshots where the settings say so. */
+  const expected = [
+    ...workflows(),
+    ...(preservation.forensicCopy ? [workflowNamed("forensic/share-snapshot")] : []),
+  ];
+  const nameOf = (path: string) => `${stage}-eks-containment-${path.split("/").at(-1)}`;
   let made: SynthesizedStage;
   beforeAll(async () => {
     made = await synthesize(stage);
@@ -303,9 +309,8 @@ describe.each(STAGE_NAMES)("stage %s", (stage) => {
     test("every workflow is deployed, as a standard one, so that it can be redriven", () => {
       const machines = made.ofType("AWS::StepFunctions::StateMachine");
 
-      expect(machines.map(([, { Properties }]) => Properties.StateMachineName)).toEqual(
-        workflows().map(({ name }) => `${stage}-eks-containment-${name}`),
-      );
+      const names = machines.map(([, { Properties }]) => String(Properties.StateMachineName));
+      expect(names.toSorted()).toEqual(expected.map(({ name }) => nameOf(name)).toSorted());
       for (const [id, { Properties }] of machines) {
         expect(Properties, id).toMatchObject({
           StateMachineType: "STANDARD",
@@ -318,9 +323,8 @@ describe.each(STAGE_NAMES)("stage %s", (stage) => {
     test("every workflow is given what its definition names, and no function besides", () => {
       for (const [id, { Properties }] of made.ofType("AWS::StepFunctions::StateMachine")) {
         const given = Object.keys(z.looseObject({}).parse(Properties.DefinitionSubstitutions));
-        const { text } = workflowNamed(
-          String(Properties.StateMachineName).slice(`${stage}-eks-containment-`.length),
-        );
+        const { text = "" } =
+          expected.find(({ name }) => nameOf(name) === Properties.StateMachineName) ?? {};
         const named = [...text.matchAll(/\$\{(\w+)\}/g)].map(([, name]) => name);
 
         expect(given.toSorted(), id).toEqual([...new Set(named)].toSorted());

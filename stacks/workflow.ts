@@ -6,16 +6,16 @@ import type * as lambda from "aws-cdk-lib/aws-lambda";
 import * as logs from "aws-cdk-lib/aws-logs";
 import * as sfn from "aws-cdk-lib/aws-stepfunctions";
 import type { StackContext } from "sst/constructs";
-import { settingsFor } from "../stages.ts";
+import { forensicSettingsFor, settingsFor } from "../stages.ts";
 import { accept, INLINE_IS_MEANT } from "./accepted-findings.ts";
 
 /**
- * The state machine of `workflows/<name>.asl.json`. It may invoke the functions that its definition
+ * The state machine of `workflows/<path>.asl.json`, named by the last part of the path. It may invoke the functions that its definition
  * names as `${<State>Function}`, and do what the statements say.
  */
 export function workflow(
   { stack, app }: Pick<StackContext, "stack" | "app">,
-  name: string,
+  path: string,
   given: {
     /** Every function, by its state: a workflow takes those that it names. */
     readonly functions: ReadonlyMap<string, lambda.IFunction>;
@@ -30,7 +30,9 @@ export function workflow(
   },
 ): sfn.StateMachine {
   const { functions, key, substitutions, statements, stars } = given;
-  const file = `workflows/${name}.asl.json`;
+  const file = `workflows/${path}.asl.json`;
+  const name = path.slice(path.lastIndexOf("/") + 1);
+  const { operations } = forensicSettingsFor(app.stage) ?? settingsFor(app.stage);
   const definition = readFileSync(file, "utf8");
   const invoked = [...functions].filter(([state]) => definition.includes(`\${${state}Function}`));
   const id = pascalCase(name);
@@ -48,7 +50,7 @@ export function workflow(
       includeExecutionData: false, // alerts are evidence, and lie where evidence does
       destination: new logs.LogGroup(stack, `${id}StateMachineLogs`, {
         logGroupName: `/aws/vendedlogs/states/${app.logicalPrefixedName(name)}`, // a name that AWS may write to
-        retention: settingsFor(app.stage).operations.logRetentionDays,
+        retention: operations.logRetentionDays,
         encryptionKey: key,
         removalPolicy: RemovalPolicy.DESTROY, // the name must be free for the next deployment
       }),

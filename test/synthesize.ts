@@ -11,7 +11,6 @@ import { App } from "sst/constructs";
 import { initProject } from "sst/project";
 import * as z from "zod";
 import config from "../sst.config.ts";
-import { composeStacks } from "../stacks/app.ts";
 
 const Resource = z.object({
   Type: z.string(),
@@ -55,7 +54,7 @@ export async function synthesize(stage: string): Promise<SynthesizedStage> {
   const additionalLoggers = [collector(accepted)];
   Aspects.of(app).add(new AwsSolutionsChecks({ verbose: true, additionalLoggers }));
   Aspects.of(app).add(new NIST80053R5Checks({ verbose: true, additionalLoggers }));
-  composeStacks(app);
+  await config.stacks(app);
   await app.finish();
   const assembly = app.synth();
   const stacks = app.node.children.filter((each): each is Stack => "stackName" in each);

@@ -47,11 +47,11 @@ export interface Workflow {
 
 const SUFFIX = ".asl.json";
 
-/** Every workflow there is. */
-export function workflows(): readonly Workflow[] {
-  return readdirSync(import.meta.dirname)
+/** Those of every stage; `forensic` has those of a copy in another account, which a stage may do without. */
+export function workflows(folder = ""): readonly Workflow[] {
+  return readdirSync(join(import.meta.dirname, folder))
     .filter((file) => file.endsWith(SUFFIX))
-    .map((file) => workflowNamed(file.slice(0, -SUFFIX.length)));
+    .map((file) => workflowNamed(join(folder, file.slice(0, -SUFFIX.length))));
 }
 
 export function workflowNamed(name: string): Workflow {

@@ -2,7 +2,7 @@
 import validator from "asl-validator";
 import { describe, expect, test } from "vitest";
 import { PERMANENT_ERRORS, TRANSIENT_ERRORS } from "../core/errors.ts";
-import { STATES } from "../functions/contract.ts";
+import { COPIER, STATES } from "../functions/contract.ts";
 import { INVOKE, workflows } from "./definition.ts";
 
 /** Errors that Step Functions and Lambda raise themselves. */
@@ -19,12 +19,12 @@ const OF_AWS = new Set([
 ]);
 const OURS = new Set<string>([...TRANSIENT_ERRORS, ...PERMANENT_ERRORS]);
 
-const all = workflows();
+const all = [...workflows(), ...workflows("forensic")];
 
 test("every state that runs code is a function, and every function is a state", () => {
   const invoked = new Set(all.flatMap(({ invokes }) => invokes));
 
-  expect([...invoked].toSorted()).toEqual([...STATES].toSorted());
+  expect([...invoked].toSorted()).toEqual([...STATES, COPIER].toSorted());
 });
 
 describe.each(all)("workflow $name", ({ text, machine, states, tasks }) => {

@@ -9,9 +9,11 @@ import {
   LockSnapshotCommand,
   paginateDescribeInstances,
   paginateDescribeSnapshots,
+  type Tag,
   type TagSpecification,
 } from "@aws-sdk/client-ec2";
 import { PermanentError, TransientError } from "../../core/errors.ts";
+import { COPY_TAG } from "../../core/node/forensic-copy.ts";
 import {
   CASE_TAG,
   REASON,
@@ -164,10 +166,10 @@ export function volumeStatements(
 }
 
 /**
- * What is neither throttled nor denied nor unavailable, EC2 will not do however often it is asked;
+ * The error of a call of EC2 as one of ours. What is neither throttled nor denied nor unavailable, EC2 will not do however often it is asked;
  * nor what the account's own quota of snapshots forbids, though it is called a limit too.
  */
-function refusal(error: unknown, what: string): unknown {
+export function refusal(error: unknown, what: string): unknown {
   const full = error instanceof Error && error.name === "SnapshotLimitExceeded";
   const translated = full ? error : translate(error, what);
   if (translated instanceof TransientError || translated instanceof PermanentError) {
@@ -177,7 +179,7 @@ function refusal(error: unknown, what: string): unknown {
   return new PermanentError("SnapshotRefused", `${what}: ${message}`, { cause: error });
 }
 
-async function collect<Page, Item>(
+export async function collect<Page, Item>(
   pages: AsyncIterable<Page>,
   itemsOf: (page: Page) => readonly Item[],
   what: string,
@@ -202,6 +204,7 @@ function toSnapshot(snapshot: {
   State?: string | undefined;
   Encrypted?: boolean | undefined;
   KmsKeyId?: string | undefined;
+  Tags?: Tag[] | undefined;
 }): Snapshot {
   const {
     SnapshotId: snapshotId = "",
@@ -210,7 +213,8 @@ function toSnapshot(snapshot: {
   } = snapshot;
   // CreateSnapshots says that it is encrypted, not by which key.
   const kmsKeyId = snapshot.KmsKeyId ?? (snapshot.Encrypted ? "unknown" : null);
-  return { snapshotId, volumeId, state, kmsKeyId };
+  const forensicCopy = snapshot.Tags?.find(({ Key }) => Key === COPY_TAG)?.Value ?? null;
+  return { snapshotId, volumeId, state, kmsKeyId, forensicCopy };
 }
 
 function toLock({ SnapshotId, LockState, LockExpiresOn }: LockedSnapshotsInfo): SnapshotLock {
@@ -225,7 +229,7 @@ function describe(tags: Tags): string {
   return `Automated containment, case ${tags[CASE_TAG]}`;
 }
 
-function tagged(tags: Tags): TagSpecification[] {
+export function tagged(tags: Tags): TagSpecification[] {
   const Tags = Object.entries(tags).map(([Key, Value]) => ({ Key, Value }));
   return [{ ResourceType: "snapshot", Tags }];
 }

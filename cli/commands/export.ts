@@ -118,6 +118,8 @@ async function addRun(
     plan: document("plan.json"),
     preservationPlan: document("preservation-plan.json"),
     preservation: document("preservation.json"),
+    volumes: document("volumes.json"),
+    snapshots: document("snapshots.json"),
     result: document("containment.json") ?? document("audit.json"),
     manifest: Manifest.safeParse(document("manifest.json")).data ?? null,
     verification: await verifyRun(folder),
@@ -127,7 +129,8 @@ async function addRun(
 /** What the report tells from; pages of pods are only passed on. */
 const REPORTED = new Set([
   ...["alert.json", "authentication.json", "plan.json", "preservation-plan.json"],
-  ...["preservation.json", "containment.json", "audit.json", "manifest.json"],
+  ...["preservation.json", "volumes.json", "snapshots.json"],
+  ...["containment.json", "audit.json", "manifest.json"],
 ]);
 
 /** Null for what is no JSON: evidence that was tampered with is exported all the same. */

@@ -3,6 +3,7 @@ import type { Brake } from "../brakes/brake.ts";
 import { type CaseRef, type Execution, freeTarget } from "../case/case.ts";
 import { PermanentError } from "../errors.ts";
 import type { Needs, StoreFor } from "../needs.ts";
+import type { ForensicCopyRequest } from "../node/forensic-copy.ts";
 import type { NotPreserved } from "../node/not-preserved.ts";
 import type { Target } from "../target/target.ts";
 import { clockWarnings } from "./clock.ts";
@@ -61,9 +62,12 @@ export interface RunResult {
   readonly notPreserved: readonly NotPreserved[];
 }
 
-/** The event that tells the rest of the company. Errors: `AwsUnavailable`, `AwsThrottled`. */
+/** What is said on the stage's bus. Errors: `AwsUnavailable`, `AwsThrottled`, `AwsDenied`. */
 export interface Announcements {
+  /** Tells the rest of the company. */
   containmentCompleted(result: RunResult & { readonly manifest: Artefact }): Promise<void>;
+  /** Asks for a copy of each of these snapshots in the forensic account. */
+  forensicCopiesRequested(requests: readonly ForensicCopyRequest[]): Promise<void>;
 }
 
 export const RECORD_RUN_NEEDS = {
@@ -100,7 +104,7 @@ export async function recordRun(
   input: RecordRunInput,
   ports: {
     readonly store: StoreFor<typeof RECORD_RUN_NEEDS>;
-    readonly announcements: Announcements;
+    readonly announcements: Pick<Announcements, "containmentCompleted">;
     readonly productVersion: string;
     readonly now: () => Date;
   },

@@ -72,6 +72,19 @@ test("a snapshot that failed, or that nobody locked, is said to be no evidence t
   ]);
 });
 
+test("a copy that was refused to the forensic account is said to be missing", async () => {
+  const { ec2, look, record } = prepare();
+  const [snapshot] = ec2.snapshots.splice(0);
+  if (!snapshot) throw new Error("there is no snapshot");
+  const forensicCopy = "not shared: Encrypted snapshots with EBS default key cannot be shared";
+  ec2.snapshots.push({ ...snapshot, state: "completed", forensicCopy });
+
+  expect((await look()).notPreserved).toEqual([
+    { what: "snap-0 of vol-1", reason: `no copy in the forensic account: ${forensicCopy}` },
+  ]);
+  expect(await record()).toMatchObject({ snapshots: [{ forensicCopy }] });
+});
+
 test("locks that may not be read are said to be unread", async () => {
   const { ec2, look } = prepare();
   ec2.become("completed");

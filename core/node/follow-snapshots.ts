@@ -4,6 +4,7 @@ import { artefactKey } from "../evidence/keys.ts";
 import type { Snapshots } from "../evidence/schemas/preservation.ts";
 import type { Artefact } from "../evidence/store.ts";
 import type { Needs, StoreFor } from "../needs.ts";
+import { isRefused } from "./forensic-copy.ts";
 import { handedOn, messageOf, type NotPreserved } from "./not-preserved.ts";
 import type { Snapshot, SnapshotLock, Volumes } from "./volumes.ts";
 
@@ -77,7 +78,7 @@ async function readLocks(
 
 /** What keeps a snapshot from being complete evidence that nobody can delete. */
 function shortOf(
-  { snapshotId, volumeId, state }: Snapshot,
+  { snapshotId, volumeId, state, forensicCopy }: Snapshot,
   locks: readonly SnapshotLock[],
 ): NotPreserved[] {
   const what = `${snapshotId} of ${volumeId}`;
@@ -85,6 +86,7 @@ function shortOf(
   const reasons = [
     ...(state === "completed" ? [] : [`its state is ${state}: look again before relying on it`]),
     ...(locked || state === "error" ? [] : ["it is not locked: whoever may delete snapshots can"]),
+    ...(isRefused(forensicCopy) ? [`no copy in the forensic account: ${forensicCopy}`] : []),
   ];
   return reasons.map((reason) => ({ what, reason }));
 }

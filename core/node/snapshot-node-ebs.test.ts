@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { killedEverywhere } from "../../test/crash-points.ts";
+import { memoryAnnouncements } from "../../test/memory/announcements.ts";
 import { ENGAGED, RELEASED } from "../../test/memory/brakes.ts";
 import { aPod, memoryCluster } from "../../test/memory/cluster.ts";
 import { memoryStore } from "../../test/memory/evidence-store.ts";
@@ -7,6 +8,7 @@ import { memoryVolumes } from "../../test/memory/volumes.ts";
 import type { Mode } from "../alert/alert.ts";
 import { PermanentError, TransientError } from "../errors.ts";
 import type { Target } from "../target/target.ts";
+import type { ForensicAccount } from "./forensic-copy.ts";
 import { snapshotNodeEbs } from "./snapshot-node-ebs.ts";
 
 const CASE = { id: "c-1", runId: "r-1" };
@@ -39,7 +41,11 @@ function prepare(attached: Record<string, string[]> = { [INSTANCE]: ["vol-root",
   const ec2 = memoryVolumes(attached);
   const store = memoryStore();
   const now = () => new Date("2026-11-22T17:55:00.000Z");
-  const ports = { kubernetes, volumes: ec2, store, lock: LOCK, now };
+  const announcements = memoryAnnouncements();
+  const ports = {
+    ...{ kubernetes, volumes: ec2, store, announcements, lock: LOCK, now },
+    forensicAccount: null as ForensicAccount | null,
+  };
   const act = (
     target: Target = TARGET,
     mode: Mode = "containment",
@@ -48,7 +54,7 @@ function prepare(attached: Record<string, string[]> = { [INSTANCE]: ["vol-root",
   ) => snapshotNodeEbs({ case: CASE, target, uid: "uid-1", mode, attempt, killSwitch }, ports);
   const record = async () =>
     (await store.read<Record<string, unknown>>("runs/r-1/volumes.json"))?.document;
-  return { ports, kubernetes, ec2, store, act, record };
+  return { ports, kubernetes, ec2, store, announcements, act, record };
 }
 
 test("every volume of the pod's node is in one set of snapshots, tagged with the case", async () => {
@@ -345,6 +351,88 @@ test("two pods of a namespace on one node share its snapshots", async () => {
   await act({ ...TARGET, kind: "namespace", name: "payments", uid: null });
 
   expect(ec2.snapshots.map(({ tags }) => tags.Pod)).toEqual(Array(2).fill("checkout-1 checkout-2"));
+});
+
+describe("copies in a forensic account", () => {
+  const forensicAccount = { accountId: "222222222222", region: "eu-west-1" };
+  function prepareWithAccount() {
+    const prepared = prepare();
+    prepared.ports.forensicAccount = forensicAccount;
+    return prepared;
+  }
+
+  test("are not asked for where the settings name none", async () => {
+    const { announcements, act, record } = prepare();
+
+    await act();
+
+    expect(announcements.copiesRequested).toEqual([]);
+    expect(await record()).toMatchObject({ forensicCopy: null });
+  });
+
+  test("are asked for of every snapshot that did not fail, and the record says of which", async () => {
+    const { ec2, announcements, act, record } = prepareWithAccount();
+    await ec2.snapshotVolume("vol-root", { CaseID: "c-1" });
+    ec2.become("error");
+
+    await act();
+
+    expect(announcements.copiesRequested).toEqual([
+      { snapshotId: "snap-1", caseId: "c-1" },
+      { snapshotId: "snap-2", caseId: "c-1" },
+    ]);
+    expect(await record()).toMatchObject({
+      forensicCopy: { ...forensicAccount, askedFor: ["snap-1", "snap-2"] },
+      notPreserved: [],
+    });
+  });
+
+  test("are not asked for in an audit", async () => {
+    const { announcements, act, record } = prepareWithAccount();
+
+    await act(TARGET, "audit");
+
+    expect(announcements.copiesRequested).toEqual([]);
+    expect(await record()).toMatchObject({ forensicCopy: null });
+  });
+
+  test("that cannot be asked for cost no snapshot and no record", async () => {
+    const { announcements, act, record } = prepareWithAccount();
+    announcements.forensicCopiesRequested = () =>
+      Promise.reject(new PermanentError("AwsDenied", "no right to put events"));
+
+    const { snapshots, notPreserved } = await act();
+
+    expect(snapshots).toBe(2);
+    expect(notPreserved).toEqual([
+      {
+        what: "copies to account 222222222222 in eu-west-1",
+        reason: "no right to put events",
+      },
+    ]);
+    expect(await record()).toMatchObject({ forensicCopy: null, notPreserved });
+  });
+
+  test("killed before or after any call, the record names what was asked for", async () => {
+    await killedEverywhere(
+      prepareWithAccount,
+      (ports) =>
+        snapshotNodeEbs(
+          {
+            ...{ case: CASE, target: TARGET, uid: "uid-1", mode: "containment" },
+            ...{ attempt: 0, killSwitch: RELEASED },
+          },
+          ports,
+        ),
+      async ({ announcements, record }, _, killed) => {
+        const asked = announcements.copiesRequested.map(({ snapshotId }) => snapshotId);
+        expect([...new Set(asked)], killed).toEqual(["snap-0", "snap-1"]);
+        expect(await record(), killed).toMatchObject({
+          forensicCopy: { askedFor: ["snap-0", "snap-1"] },
+        });
+      },
+    );
+  });
 });
 
 test("killed before or after any call, the next run has one locked snapshot for each volume", async () => {

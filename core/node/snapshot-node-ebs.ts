@@ -2,10 +2,12 @@ import { type Brake, brake } from "../brakes/brake.ts";
 import { killSwitchBrake } from "../brakes/kill-switch.ts";
 import { PermanentError, TransientError } from "../errors.ts";
 import { artefactKey } from "../evidence/keys.ts";
+import type { Announcements } from "../evidence/record-run.ts";
 import type { NodeArtefact, VolumesArtefact } from "../evidence/schemas/preservation.ts";
 import type { Artefact } from "../evidence/store.ts";
 import type { ClusterFor, Needs, StoreFor } from "../needs.ts";
 import { describeTarget } from "../target/target.ts";
+import type { ForensicAccount } from "./forensic-copy.ts";
 import {
   allVolumes,
   type ClaimRecord,
@@ -31,6 +33,7 @@ export const SNAPSHOT_NODE_EBS_NEEDS = {
   kubernetes: { reads: ["pod", "podPages", ...LOCATE_READS] },
   evidence: { writes: ["runs/*/node.json", "runs/*/volumes.json"] },
   volumes: ["attachedTo", "snapshotsOf", "snapshotInstance", "snapshotVolume", "locksOf", "lock"],
+  announcements: ["forensicCopiesRequested"],
 } as const satisfies Needs;
 
 /** Attempts after which a volume that EC2 still throttles is left out, so that the rest is recorded. */
@@ -42,8 +45,9 @@ type Ec2 = Pick<Volumes, (typeof SNAPSHOT_NODE_EBS_NEEDS)["volumes"][number]>;
  * Preserves the disks under the target: pod to node to instance to volumes, and pod to claim to
  * volume, each in a snapshot tagged with the case and locked. Neither call of EC2 takes a client
  * token, so what this case already has is looked up first and only the rest is made. EC2's limits
- * are waited out by the workflow, which asks again. In audit mode nothing is made and the volumes
- * are listed.
+ * are waited out by the workflow, which asks again. Where the settings name a forensic account, a copy
+ * of each snapshot is asked for before the record is written. In audit mode nothing is made and the
+ * volumes are listed.
  */
 export async function snapshotNodeEbs(
   input: UnderTarget,
@@ -51,7 +55,10 @@ export async function snapshotNodeEbs(
     readonly kubernetes: ClusterFor<typeof SNAPSHOT_NODE_EBS_NEEDS>;
     readonly volumes: Ec2;
     readonly store: StoreFor<typeof SNAPSHOT_NODE_EBS_NEEDS>;
+    readonly announcements: Pick<Announcements, "forensicCopiesRequested">;
     readonly lock: LockSettings;
+    /** Null: nothing is copied to another account. */
+    readonly forensicAccount: ForensicAccount | null;
     readonly now: () => Date;
   },
 ): Promise<{
@@ -84,6 +91,8 @@ export async function snapshotNodeEbs(
     mode === "audit" ? [] : await ensureSnapshots(input, nodes, claims, volumes, attempts);
   const locks = await ensureLocks(snapshots, ports.lock, volumes, attempts);
   attempts.throwWhatMayHeal();
+  const forensicCopy = await askForCopies(input.case.id, snapshots, ports, attempts);
+  attempts.throwWhatMayHeal();
   const stored = await store.putOnce<VolumesArtefact>(
     artefactKey(input.case.runId, "volumes.json"),
     {
@@ -92,6 +101,7 @@ export async function snapshotNodeEbs(
       volumeIds: allVolumes(nodes, claims),
       snapshots,
       locks,
+      forensicCopy,
       notPreserved,
     },
   );
@@ -203,4 +213,28 @@ async function ensureLocks(
     await attempts.at(`lock of ${id}`, () => volumes.lock(id, settings));
   }
   return locks();
+}
+
+/** Asks again for what was asked for before: the forensic account copies nothing twice. */
+async function askForCopies(
+  caseId: string,
+  snapshots: readonly Snapshot[],
+  ports: {
+    readonly announcements: Pick<Announcements, "forensicCopiesRequested">;
+    readonly forensicAccount: ForensicAccount | null;
+  },
+  attempts: Attempts,
+): Promise<VolumesArtefact["forensicCopy"]> {
+  const { announcements, forensicAccount } = ports;
+  const askedFor = snapshots
+    .filter(({ state }) => state !== "error")
+    .map(({ snapshotId }) => snapshotId);
+  if (forensicAccount === null || askedFor.length === 0) return null;
+  const { accountId, region } = forensicAccount;
+  const outcome = await attempts.at(`copies to account ${accountId} in ${region}`, async () => {
+    await announcements.forensicCopiesRequested(
+      askedFor.map((snapshotId) => ({ snapshotId, caseId })),
+    );
+  });
+  return outcome === "failed" ? null : { accountId, region, askedFor };
 }

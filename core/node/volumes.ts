@@ -5,6 +5,8 @@ export interface Snapshot {
   readonly state: string;
   /** The KMS key that encrypts it; null: not encrypted. */
   readonly kmsKeyId: string | null;
+  /** What became of its copy to the forensic account, as its tag says; null: nothing yet. */
+  readonly forensicCopy: string | null;
 }
 
 export interface SnapshotLock {

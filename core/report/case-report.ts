@@ -1,7 +1,12 @@
 import type { Manifest } from "../evidence/manifest.ts";
 import type { RunResult } from "../evidence/record-run.ts";
 import type { AlertRecord, CaseRecord } from "../evidence/schemas/case.ts";
-import type { Preservation, PreservationPlanArtefact } from "../evidence/schemas/preservation.ts";
+import type {
+  Preservation,
+  PreservationPlanArtefact,
+  Snapshots,
+  VolumesArtefact,
+} from "../evidence/schemas/preservation.ts";
 import type { Verification } from "../evidence/verify.ts";
 import { planLines } from "../quarantine/describe-plan.ts";
 import type { Plan } from "../quarantine/plan.ts";
@@ -17,6 +22,8 @@ export interface ReportedRun {
   readonly plan: Plan | null;
   readonly preservationPlan: PreservationPlanArtefact | null;
   readonly preservation: Preservation | null;
+  readonly volumes: VolumesArtefact | null;
+  readonly snapshots: Snapshots | null;
   readonly result: RunResult | null;
   readonly manifest: Manifest | null;
   readonly verification: Verification;
@@ -126,6 +133,7 @@ function sectionsOf(run: ReportedRun): readonly Section[] {
             `${protection} of ${what}: ${outcome}${reason === null ? "" : `, ${reason}`}`,
           ],
         ),
+        ...copiesOf(run),
       ],
     },
     {
@@ -157,6 +165,17 @@ function sectionsOf(run: ReportedRun): readonly Section[] {
     },
     custodyOf(run),
   ];
+}
+
+/** What the run knew of copies when it ended: that one exists only the forensic account can say. */
+function copiesOf({ volumes, snapshots }: ReportedRun): readonly Row[] {
+  if (!volumes?.forensicCopy) return [];
+  const { accountId, region, askedFor } = volumes.forensicCopy;
+  return askedFor.map((id): Row => {
+    const told = snapshots?.snapshots.find(({ snapshotId }) => snapshotId === id)?.forensicCopy;
+    const asked = `asked account ${accountId} in ${region} for a copy of ${id}`;
+    return ["Forensic copy", told ? `${asked}: ${told}` : asked];
+  });
 }
 
 function custodyOf({ runId, manifest, verification }: ReportedRun): Section {

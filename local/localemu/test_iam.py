@@ -247,6 +247,27 @@ class OtherServices(AsARole):
         self.denied(ec2.create_tags, "ec2:CreateTags", **later)
         self.denied(ec2.delete_snapshot, SnapshotId=snapshot["SnapshotId"])
 
+    def test_sharing_a_snapshot_is_judged_by_whom_it_is_given_to(self) -> None:
+        ec2 = client("ec2")
+        volume = ec2.create_volume(AvailabilityZone=f"{REGION}a", Size=1)["VolumeId"]
+        snapshot = ec2.create_snapshot(VolumeId=volume)["SnapshotId"]
+        friend, stranger = "111111111111", "222222222222"
+        only = {"StringEquals": {"ec2:Add/userId": friend}, "Null": {"ec2:Add/group": "true"}}
+        snapshots = arn("ec2", "snapshot/*", owner="")
+        ec2 = self.with_rights(
+            "ec2", allow("ec2:ModifySnapshotAttribute", snapshots, Condition=only)
+        )
+        share: Any = {"SnapshotId": snapshot, "Attribute": "createVolumePermission"}
+        for given in (
+            {"OperationType": "add", "UserIds": [stranger]},
+            {"OperationType": "add", "UserIds": [friend, stranger]},
+            {"OperationType": "add", "UserIds": [friend], "GroupNames": ["all"]},
+            {"OperationType": "remove", "UserIds": [friend]},
+            {"CreateVolumePermission": {"Add": [{"UserId": stranger}]}},
+        ):
+            self.denied(ec2.modify_snapshot_attribute, **share, **given)
+        ec2.modify_snapshot_attribute(**share, OperationType="add", UserIds=[friend])
+
 
 if __name__ == "__main__":
     unittest.main()

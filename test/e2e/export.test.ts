@@ -51,6 +51,12 @@ test("holds the case, its alerts and every artefact of its run, byte for byte", 
   expect(JSON.parse(textOf(`runs/${runId}/alert.json`)).event.detail.body).toBe(alert.body);
 });
 
+test("reports which copies the forensic account was asked for", () => {
+  expect(textOf("report.html")).toMatch(
+    /Forensic copy<\/td><td>asked account 111111111111 in eu-west-1 for a copy of snap-[0-9a-f]+/,
+  );
+});
+
 test("verifies where it is unpacked as it does in the bucket, until a byte is changed", async () => {
   for (const [name, bytes] of Object.entries(files)) {
     await mkdir(dirname(join(folder, name)), { recursive: true });

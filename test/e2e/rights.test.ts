@@ -146,6 +146,12 @@ function attacks(RoleName: string): Record<string, Call> {
       },
     }),
     "delete a snapshot": onEc2("DeleteSnapshotCommand", { SnapshotId: snapshotId }),
+    "give a snapshot to another account": onEc2("ModifySnapshotAttributeCommand", {
+      SnapshotId: snapshotId,
+      Attribute: "createVolumePermission",
+      OperationType: "add",
+      UserIds: ["999999999999"],
+    }),
     "rename a snapshot's case": onEc2("CreateTagsCommand", {
       Resources: [snapshotId],
       Tags: [{ Key: "CaseID", Value: "none" }],
@@ -265,6 +271,16 @@ const CALLS: readonly (readonly [string, () => Call, readonly StateName[]])[] = 
     "announce on the product's bus",
     () => putEvents(deployment.busName, "eks-containment", "Containment Completed"),
     ["RecordRun"],
+  ],
+  [
+    "ask for a forensic copy",
+    () => putEvents(deployment.busName, "eks-containment", "Forensic Copy Requested"),
+    ["SnapshotNodeEbs"],
+  ],
+  [
+    "say that a snapshot was shared",
+    () => putEvents(deployment.busName, "eks-containment", "Snapshot Shared"),
+    [],
   ],
   [
     "forge a request on the product's bus",

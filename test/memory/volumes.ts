@@ -21,7 +21,7 @@ export function memoryVolumes(
   const locks: SnapshotLock[] = [];
   const make = (volumeId: string, tags: Tags): Snapshot => {
     const snapshotId = `snap-${snapshots.length}`;
-    const snapshot = { snapshotId, volumeId, state: "pending", kmsKeyId: null };
+    const snapshot = { snapshotId, volumeId, state: "pending", kmsKeyId: null, forensicCopy: null };
     snapshots.push({ ...snapshot, tags });
     return snapshot;
   };

@@ -109,6 +109,10 @@ const snapshot = {
   volumeId: z.string().describe("The volume that it is of"),
   state: z.string().describe("As EC2 said: pending, completed, error, recoverable or recovering"),
   kmsKeyId: z.string().nullable().describe("Key that encrypts it; null: not encrypted"),
+  forensicCopy: z
+    .string()
+    .nullable()
+    .describe("Whether it was shared with the forensic account, as its tag says; null: not yet"),
 };
 const locks = list(
   z.strictObject({
@@ -124,6 +128,14 @@ export const VolumesArtefact = z.strictObject({
   volumeIds: names("Every volume under the target"),
   snapshots: list(z.strictObject(snapshot)).describe("Snapshots that carry the case's tag"),
   locks,
+  forensicCopy: z
+    .strictObject({
+      accountId: z.string().describe("The forensic account"),
+      region: z.string().describe("Its region"),
+      askedFor: names("Snapshots of which a copy was asked for; whether there is one, it knows"),
+    })
+    .nullable()
+    .describe("Null: the settings name no such account, or nothing could be asked for"),
   notPreserved,
 });
 export type VolumesArtefact = z.infer<typeof VolumesArtefact>;

@@ -1,9 +1,12 @@
-"""EBS snapshot locks, the state of new snapshots, DNS of VPCs, and the id of S3's prefix list.
+"""EBS snapshot locks, the state of new snapshots, copies of snapshots that another account shared,
+DNS of VPCs, and the id of S3's prefix list.
 
 Upstream has no LockSnapshot and DescribeLockedSnapshots, and moto answers CreateSnapshots with a
 ``<status>`` element where EC2's SnapshotInfo has ``<state>``, so that the SDK sees no state. The
 locks live in memory and describe themselves; a locked snapshot cannot be deleted. Which error code
 EC2 answers to that is not documented: the one here is a guess.
+
+moto copies snapshots of the caller's own account only, whatever was shared.
 
 moto gives AWS's prefix lists another id in every run; `stages.ts` names that of S3. A VPC of a
 template gets none of the DNS settings that the template gives it.
@@ -17,11 +20,12 @@ from localemu.services.cloudformation.resource_provider import ProgressEvent, Re
 from localemu.services.ec2.provider import Ec2Provider
 from localemu.services.ec2.resource_providers.aws_ec2_vpc import EC2VPCProvider
 from localemu.services.stores import AccountRegionBundle, BaseStore, LocalAttribute
-from moto.ec2.exceptions import EC2ClientError
+from moto.ec2.exceptions import EC2ClientError, InvalidSnapshotIdError
 from moto.ec2.models import ec2_backends
 from moto.ec2.models.elastic_block_store import EBSBackend, Snapshot
 from moto.ec2.models.managed_prefixes import ManagedPrefixList
 from moto.ec2.responses import elastic_block_store
+from moto.ec2.utils import random_snapshot_id
 
 S3_PREFIX_LIST_ID = "pl-00000000"
 
@@ -118,6 +122,35 @@ def delete_snapshot(self: EBSBackend, snapshot_id: str) -> Snapshot:
     return delete_unconditionally(self, snapshot_id)
 
 
+copy_own_snapshot = EBSBackend.copy_snapshot
+
+
+def copy_snapshot(
+    self: EBSBackend,
+    source_snapshot_id: str,
+    source_region: str,
+    description: str,
+    kms_key_id: str | None,
+) -> Snapshot:
+    for account_id, backends in list(ec2_backends.items()):
+        shared = backends[source_region].snapshots.get(source_snapshot_id)
+        if account_id == self.account_id or shared is None:
+            continue
+        if self.account_id not in shared.create_volume_permission_userids:
+            raise InvalidSnapshotIdError()  # whoever may not copy it does not see it
+        copy = Snapshot(
+            self,
+            random_snapshot_id(),
+            volume=shared.volume,
+            description=description,
+            encrypted=shared.encrypted,
+            kms_key_id=kms_key_id,
+        )
+        self.snapshots[copy.id] = copy
+        return copy
+    return copy_own_snapshot(self, source_snapshot_id, source_region, description, kms_key_id)
+
+
 def name_the_prefix_list_of_s3() -> None:
     initialize = ManagedPrefixList.__init__
 
@@ -150,6 +183,7 @@ def give_vpcs_of_templates_their_dns() -> None:
 
 def apply() -> None:
     EBSBackend.delete_snapshot = delete_snapshot
+    EBSBackend.copy_snapshot = copy_snapshot
     give_vpcs_of_templates_their_dns()
     name_the_prefix_list_of_s3()
     Ec2Provider.lock_snapshot = lock_snapshot

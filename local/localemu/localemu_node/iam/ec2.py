@@ -102,6 +102,27 @@ def tagging(action: str) -> Reading:
     return reading
 
 
+def sharing_a_snapshot(call: Call) -> list[Access]:
+    """Whom it is given to, or taken from, are condition keys: accounts, or the group of everybody."""
+    listed = call.parameters.get("CreateVolumePermission", {})
+    keys: dict[str, list[str]] = {}
+    for change in ("add", "remove"):
+        now = call.parameters.get("OperationType") == change
+        given = listed.get(change.capitalize(), [])
+        keys[f"ec2:{change}/userid"] = [
+            *(call.parameters.get("UserIds", []) if now else []),
+            *(one["UserId"] for one in given if "UserId" in one),
+        ]
+        keys[f"ec2:{change}/group"] = [
+            *(call.parameters.get("GroupNames", []) if now else []),
+            *(one["Group"] for one in given if "Group" in one),
+        ]
+    return [
+        Access(access.action, access.resource, {**access.keys, **keys})
+        for access in naming("ModifySnapshotAttribute", "SnapshotId")(call)
+    ]
+
+
 def modifying_an_instance(call: Call) -> list[Access]:
     """The attribute that is set is a condition key, with its value."""
     changed = {
@@ -136,7 +157,8 @@ OPERATIONS: dict[str, Reading] = {
     "DeleteSnapshot": naming("DeleteSnapshot", "SnapshotId"),
     "LockSnapshot": naming("LockSnapshot", "SnapshotId"),
     "UnlockSnapshot": naming("UnlockSnapshot", "SnapshotId"),
-    "ModifySnapshotAttribute": naming("ModifySnapshotAttribute", "SnapshotId"),
+    "ModifySnapshotAttribute": sharing_a_snapshot,
+    "CopySnapshot": making_snapshots(lambda call: [call.parameters["SourceSnapshotId"]]),
     "DeleteVolume": naming("DeleteVolume", "VolumeId"),
     "DetachVolume": naming("DetachVolume", "VolumeId", "InstanceId"),
     "ModifyInstanceAttribute": modifying_an_instance,

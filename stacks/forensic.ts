@@ -1,0 +1,232 @@
+import { Duration, RemovalPolicy } from "aws-cdk-lib";
+import * as events from "aws-cdk-lib/aws-events";
+import * as targets from "aws-cdk-lib/aws-events-targets";
+import * as iam from "aws-cdk-lib/aws-iam";
+import * as kms from "aws-cdk-lib/aws-kms";
+import * as logs from "aws-cdk-lib/aws-logs";
+import * as sns from "aws-cdk-lib/aws-sns";
+import * as subscriptions from "aws-cdk-lib/aws-sns-subscriptions";
+import * as sqs from "aws-cdk-lib/aws-sqs";
+import type * as sfn from "aws-cdk-lib/aws-stepfunctions";
+import { Function as SstFunction, type StackContext } from "sst/constructs";
+import { EVENT_SOURCE, SNAPSHOT_SHARED } from "../adapters/aws/event-bus.ts";
+import { copyStatements } from "../adapters/aws/snapshot-copies.ts";
+import { COPIER, fileOf } from "../functions/contract.ts";
+import type { ForensicSettings } from "../stage-settings.ts";
+import { forensicSettingsFor } from "../stages.ts";
+import { accept, INLINE_IS_MEANT } from "./accepted-findings.ts";
+import { FORENSIC_BUS } from "./forensic-names.ts";
+import { workflow } from "./workflow.ts";
+
+type Stack = StackContext["stack"];
+
+/**
+ * All of a forensic stage: the bus on which other accounts say what they shared, the workflow that
+ * copies it, the key of the copies, and a topic that tells what failed. docs/adr/0016 says why so.
+ */
+export function forensic({ stack, app }: StackContext) {
+  const settings = forensicSettingsFor(app.stage);
+  if (!settings) throw new Error(`stages.ts has no forensic stage ${app.stage}`);
+  const key = new kms.Key(stack, "CopiesKey", {
+    description: "Copies of snapshots that other accounts shared",
+    enableKeyRotation: true,
+    removalPolicy: RemovalPolicy.RETAIN, // without it the copies are noise
+  });
+  const own = operationsKey(stack);
+  const topic = new sns.Topic(stack, "Notifications", {
+    displayName: "Forensic copies", // the sender of the mails
+    masterKey: own,
+    enforceSSL: true,
+  });
+  for (const email of settings.operations.emails) {
+    topic.addSubscription(new subscriptions.EmailSubscription(email));
+  }
+  const functionName = app.logicalPrefixedName(COPIER);
+  const logGroup = new logs.LogGroup(stack, `${COPIER}Logs`, {
+    logGroupName: `/aws/lambda/${functionName}`,
+    retention: settings.operations.logRetentionDays,
+    encryptionKey: own,
+    removalPolicy: RemovalPolicy.DESTROY, // the name must be free for the next deployment
+  });
+  const fn = new SstFunction(stack, COPIER, {
+    functionName,
+    handler: `functions/${fileOf(COPIER)}.handler`,
+    role: copierRole(stack, functionName, { logGroup, key, settings }),
+    timeout: 50,
+    memorySize: 512,
+    reservedConcurrentExecutions: 1, // looks for a copy and then makes it: never two at once
+    logGroup,
+    environment: {
+      COPY_KEY_ARN: key.keyArn,
+      SNAPSHOT_LOCK: JSON.stringify({
+        mode: settings.evidence.lock,
+        retentionDays: settings.evidence.retentionDays,
+      }),
+      POWERTOOLS_METRICS_NAMESPACE: `${app.name}/${app.stage}`,
+    },
+  });
+  accept(fn, {
+    "NIST.800.53.R5-LambdaDLQ":
+      "It is only invoked by the state machine, which waits for the answer and retries itself.",
+    "NIST.800.53.R5-LambdaInsideVPC":
+      "It reads no data and calls EC2 alone, over TLS; a VPC would be a network to guard for nothing.",
+  });
+
+  const machine = workflow({ stack, app }, "forensic/copy-snapshot", {
+    functions: new Map([[COPIER, fn]]),
+    key: own,
+    substitutions: {},
+    statements: [],
+  });
+
+  const bus = admit(stack, app.logicalPrefixedName(FORENSIC_BUS), settings, machine);
+  tellFailures(stack, machine, topic);
+  stack.addOutputs({
+    Bus: bus.eventBusArn,
+    CopierRole: fn.role?.roleArn ?? "",
+    CopiesKey: key.keyArn,
+    Notifications: topic.topicArn,
+  });
+}
+
+/** Encrypts what is no copy: logs, and messages on their way. */
+function operationsKey(stack: Stack): kms.Key {
+  const key = new kms.Key(stack, "Key", {
+    description: "Logs and notifications of the forensic stage",
+    enableKeyRotation: true,
+    pendingWindow: Duration.days(30),
+    removalPolicy: RemovalPolicy.DESTROY,
+  });
+  const { account, region, partition } = stack;
+  key.addToResourcePolicy(
+    new iam.PolicyStatement({
+      sid: "LogGroups",
+      principals: [new iam.ServicePrincipal(`logs.${region}.amazonaws.com`)],
+      actions: [
+        "kms:Encrypt",
+        "kms:Decrypt",
+        "kms:ReEncrypt*",
+        "kms:GenerateDataKey*",
+        "kms:DescribeKey",
+      ],
+      resources: ["*"], // in a key's policy: this key
+      conditions: {
+        ArnLike: {
+          "kms:EncryptionContext:aws:logs:arn": `arn:${partition}:logs:${region}:${account}:log-group:*`,
+        },
+      },
+    }),
+  );
+  key.addToResourcePolicy(
+    new iam.PolicyStatement({
+      sid: "EventsToTheTopic",
+      principals: [new iam.ServicePrincipal("events.amazonaws.com")],
+      actions: ["kms:GenerateDataKey*", "kms:Decrypt"],
+      resources: ["*"],
+      conditions: { StringEquals: { "aws:SourceAccount": account } },
+    }),
+  );
+  return key;
+}
+
+/** The role of the function that copies; its name is what key policies of other accounts admit. */
+function copierRole(
+  stack: Stack,
+  roleName: string,
+  {
+    logGroup,
+    key,
+    settings,
+  }: {
+    readonly logGroup: logs.ILogGroup;
+    readonly key: kms.IKey;
+    readonly settings: ForensicSettings;
+  },
+): iam.Role {
+  const role = new iam.Role(stack, "CopySnapshotRole", {
+    roleName,
+    assumedBy: new iam.ServicePrincipal("lambda.amazonaws.com"),
+  });
+  const { partition, region } = stack;
+  const { sources } = settings;
+  for (const { actions, resources, conditions } of [
+    { actions: ["logs:CreateLogStream", "logs:PutLogEvents"], resources: [logGroup.logGroupArn] },
+    { actions: ["xray:PutTraceSegments", "xray:PutTelemetryRecords"], resources: ["*"] },
+    ...copyStatements({ partition, region, keyArn: key.keyArn, sources }),
+  ].map((each) => ({ conditions: {}, ...each }))) {
+    role.addToPolicy(
+      new iam.PolicyStatement({ actions: [...actions], resources: [...resources], conditions }),
+    );
+  }
+  accept(role, {
+    "AwsSolutions-IAM5":
+      "Describing and tracing know no resource; ids of snapshots and keys of other accounts are not known before.",
+    "NIST.800.53.R5-IAMNoInlinePolicy": INLINE_IS_MEANT,
+  });
+  return role;
+}
+
+/** The bus that takes from the named accounts what one of our stages says, and nothing else. */
+function admit(
+  stack: Stack,
+  eventBusName: string,
+  { sources }: ForensicSettings,
+  machine: sfn.StateMachine,
+): events.EventBus {
+  const bus = new events.EventBus(stack, "Bus", { eventBusName });
+  bus.addToResourcePolicy(
+    new iam.PolicyStatement({
+      sid: "StagesThatShare",
+      principals: sources.map((account) => new iam.AccountPrincipal(account)),
+      actions: ["events:PutEvents"],
+      resources: [bus.eventBusArn],
+      conditions: {
+        StringEquals: { "events:source": EVENT_SOURCE, "events:detail-type": SNAPSHOT_SHARED },
+      },
+    }),
+  );
+  const deadLetterQueue = new sqs.Queue(stack, "DeadLetters", {
+    encryption: sqs.QueueEncryption.SQS_MANAGED,
+    enforceSSL: true,
+    retentionPeriod: Duration.days(14),
+  });
+  accept(deadLetterQueue, { "AwsSolutions-SQS3": "It is the dead-letter queue." });
+  const role = new iam.Role(stack, "RuleRole", {
+    assumedBy: new iam.ServicePrincipal("events.amazonaws.com"),
+  });
+  machine.grantStartExecution(role);
+  accept(role, { "NIST.800.53.R5-IAMNoInlinePolicy": INLINE_IS_MEANT });
+  new events.Rule(stack, "SnapshotShared", {
+    eventBus: bus,
+    eventPattern: {
+      source: [EVENT_SOURCE],
+      detailType: [SNAPSHOT_SHARED],
+      account: [...sources],
+    },
+    targets: [new targets.SfnStateMachine(machine, { role, deadLetterQueue })],
+  });
+  return bus;
+}
+
+function tellFailures(stack: Stack, machine: sfn.StateMachine, topic: sns.ITopic): void {
+  const field = events.EventField.fromPath;
+  new events.Rule(stack, "CopyFailed", {
+    description: "A snapshot that was shared was not copied",
+    eventPattern: {
+      source: ["aws.states"],
+      detailType: ["Step Functions Execution Status Change"],
+      detail: {
+        stateMachineArn: [machine.stateMachineArn],
+        status: ["FAILED", "TIMED_OUT", "ABORTED"],
+      },
+    },
+    targets: [
+      new targets.SnsTopic(topic, {
+        message: events.RuleTargetInput.fromText(
+          `A forensic copy ended ${field("$.detail.status")}: ${field("$.detail.cause")} ` +
+            `Execution ${field("$.detail.executionArn")}; its input names the snapshot. Redrive it once the cause is gone.`,
+        ),
+      }),
+    ],
+  });
+}
