@@ -8,6 +8,7 @@ import { DescribeAccessEntryCommand, EKSClient } from "@aws-sdk/client-eks";
 import {
   GetObjectCommand,
   GetObjectLockConfigurationCommand,
+  ListObjectsV2Command,
   paginateListObjectsV2,
   S3Client,
 } from "@aws-sdk/client-s3";
@@ -104,6 +105,17 @@ export function deployedStage(
       look("ssm:GetParameter", async () => {
         const answer = await unlessAbsent(ssm.send(new GetParameterCommand({ Name })));
         return answer?.Parameter?.Value ?? null;
+      }),
+
+    keys: (Bucket, Prefix, MaxKeys) =>
+      look("s3:ListBucket", async () => {
+        const { Contents = [] } = await s3.send(
+          new ListObjectsV2Command({ Bucket, Prefix, MaxKeys }),
+        );
+        return Contents.map(({ Key: key = "", LastModified }) => ({
+          key,
+          storedAt: LastModified?.toISOString() ?? "",
+        }));
       }),
 
     objectLock: (Bucket) =>

@@ -36,6 +36,7 @@ export async function doctor({ stage, json }: Options): Promise<void> {
       rights: await rightsOf(settings.cluster.name, aws),
     },
     readRbac(await readFile(MANIFEST, "utf8")),
+    new Date(),
   );
   process.exitCode = exitCodeOf(findings);
   if (json) {

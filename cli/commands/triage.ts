@@ -3,6 +3,7 @@ import { buffer } from "node:stream/consumers";
 import { readText } from "../../core/alert/read-event.ts";
 import { type ClusterIdentity, type Reading, unreadable } from "../../core/alert/reading.ts";
 import { triage as decide, type Triage } from "../../core/alert/triage.ts";
+import type { Brake } from "../../core/brakes/brake.ts";
 import { printableJson, printableLine } from "../../core/report/printable.ts";
 import { STAGE_NAMES, settingsFor } from "../../stages.ts";
 
@@ -41,6 +42,8 @@ export interface Answer {
     readonly uid: string | null;
   } | null;
   readonly stage: string;
+  /** What made an audit of a containment; what only shows in a run is not among it. */
+  readonly brakes: readonly Brake[];
   /** True when a person has to read it: it is no alert that the product knows. */
   readonly deadLetter: boolean;
 }
@@ -93,13 +96,14 @@ function toAnswer(decision: Triage, stage: string): Answer {
         }
       : null,
     stage,
+    brakes: acts ? decision.brakes : [],
     deadLetter: decision.decision === "deadLetter",
   };
 }
 
 /** The answer for people; the texts of an alert stay on their lines. */
 export function describeAnswer(answer: Answer): string {
-  const { decision, reason, mode, severity, alert, target, stage, deadLetter } = answer;
+  const { decision, reason, mode, severity, alert, target, stage, brakes, deadLetter } = answer;
   const lines = [
     decision === "act" ? `act (${mode})` : deadLetter ? "ignore (dead letter)" : "ignore",
     `  reason   ${printableLine(reason)}`,
@@ -112,6 +116,14 @@ export function describeAnswer(answer: Answer): string {
   if (target) {
     const name = target.kind === "pod" ? `${target.namespace}/${target.name}` : target.name;
     lines.push(`  target   ${target.kind} ${name} in cluster ${target.cluster}`);
+  }
+  for (const { brake, lift } of brakes) {
+    lines.push(`  brake    ${brake}: ${printableLine(lift)}`);
+  }
+  if (mode === "containment") {
+    lines.push(
+      "  brakes   none by the settings; a run asks kill switch, circuit breaker and labels too",
+    );
   }
   return lines.join("\n");
 }

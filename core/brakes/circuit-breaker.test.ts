@@ -7,7 +7,7 @@ import type { Mode } from "../alert/alert.ts";
 import { caseOf } from "../case/case.ts";
 import type { Target } from "../target/target.ts";
 import { admitCase } from "./admit-case.ts";
-import { type Begun, circuitBreaker, roomLeft } from "./circuit-breaker.ts";
+import { type Begun, begunPrefix, circuitBreaker, roomIn } from "./circuit-breaker.ts";
 
 const START = Date.parse("2026-11-22T17:55:00.000Z");
 const LIMIT = { targets: 5, minutes: 10 };
@@ -118,12 +118,15 @@ describe("the circuit breaker", () => {
     const other = { ...elsewhere, target: { ...elsewhere.target, cluster: "prod-eks-2" } };
     const later = START + 10 * 60_000 + 1_000;
 
-    expect(await roomLeft("prod-eks-1", { store, limit: LIMIT, now: new Date(START) })).toBe(0);
+    const room = async (at: number) =>
+      roomIn(await store.list(begunPrefix("prod-eks-1"), 5), LIMIT, new Date(at));
+
+    expect(await room(START)).toBe(0);
     expect((await admitCase(other, ports(store))).mode).toBe("containment");
     expect((await admitCase(alertOn("pod-6"), ports(store, { at: later }))).mode).toBe(
       "containment",
     );
-    expect(await roomLeft("prod-eks-1", { store, limit: LIMIT, now: new Date(later) })).toBe(4);
+    expect(await room(later)).toBe(4);
   });
 
   test("killed before or after any call, a case is counted once and goes on", async () => {

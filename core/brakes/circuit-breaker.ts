@@ -1,4 +1,5 @@
 import type { CaseRef, Execution } from "../case/case.ts";
+import type { ListedKey } from "../evidence/store.ts";
 import type { EvidenceNeeds, StoreFor } from "../needs.ts";
 import type { Target } from "../target/target.ts";
 import { type Brake, EVERY_WRITE } from "./brake.ts";
@@ -64,24 +65,19 @@ export async function circuitBreaker(
   };
 }
 
-/** How many containments of a cluster the breaker still lets begin now. Writes nothing. */
-export async function roomLeft(
-  cluster: string,
-  ports: {
-    readonly store: Pick<Store, "list">;
-    readonly limit: CircuitBreakerSettings;
-    readonly now: Date;
-  },
-): Promise<number> {
-  const { targets, minutes } = ports.limit;
-  const newest = await ports.store.list(begunPrefix(cluster), targets);
-  const since = ports.now.getTime() - minutes * 60_000;
+/** How many containments the breaker still lets begin now, by the newest that a listing has. */
+export function roomIn(
+  newest: readonly ListedKey[],
+  { targets, minutes }: CircuitBreakerSettings,
+  now: Date,
+): number {
+  const since = now.getTime() - minutes * 60_000;
   return targets - newest.filter(({ storedAt }) => Date.parse(storedAt) > since).length;
 }
 
 async function hasNumber(
   { id }: CaseRef,
-  recent: readonly { readonly key: string }[],
+  recent: readonly ListedKey[],
   store: Store,
 ): Promise<boolean> {
   const kept = await Promise.all(recent.map(({ key }) => store.read<Begun>(key)));
@@ -95,10 +91,10 @@ export function byHand(target: Target, stage: string): string {
   return `npx containment contain ${what}${uid} --reason "..." --stage ${stage}`;
 }
 
-/** Keys of later numbers sort first, so that the newest are what a listing begins with. */
 const LARGEST = 9_999_999_999;
 
-function begunPrefix(cluster: string): `brakes/${string}` {
+/** Keys of later numbers sort first, so that the newest are what a listing begins with. */
+export function begunPrefix(cluster: string): `brakes/${string}` {
   return `brakes/${cluster}/`;
 }
 

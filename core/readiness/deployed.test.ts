@@ -13,7 +13,10 @@ const PLACE = {
   region: "eu-west-1",
   cluster: { name: "prod" },
   evidence: { lock: "compliance", retentionDays: 365 },
+  response: { maintenanceWindows: [], circuitBreaker: { targets: 2, minutes: 10 } },
 } as const;
+
+const NOW = new Date("2026-11-22T17:55:00.000Z");
 
 const STACKS: readonly Stack[] = [
   { name: "evidence", status: "CREATE_COMPLETE", outputs: { EvidenceBucket: "evidence-1" } },
@@ -28,6 +31,7 @@ const HEALTHY: Omit<DeployedStage, "stacks"> = {
   grantedEntries: async () => seen([entry]),
   groupsOf: async () => seen(["b", "a"]),
   parameter: async (name) => seen(name === "/eks-containment/prod/kill-switch" ? "released" : null),
+  keys: async () => seen([{ key: "brakes/prod/1.json", storedAt: "2026-11-22T17:54:00.000Z" }]),
   objectLock: async (bucket) =>
     seen(bucket === "evidence-1" ? { mode: "COMPLIANCE", days: 365 } : null),
 };
@@ -37,10 +41,22 @@ async function findingsOf(
   stacks: readonly Stack[] = STACKS,
 ): Promise<readonly Finding[]> {
   const port: DeployedStage = { ...HEALTHY, stacks: async () => seen(stacks), ...change };
-  return deployedFindings(PLACE, await observeDeployed(PLACE, stacks, port));
+  return deployedFindings(PLACE, await observeDeployed(PLACE, stacks, port, NOW));
 }
 
 const notOk = (findings: readonly Finding[]) => findings.filter(({ outcome }) => outcome !== "ok");
+
+test("a circuit breaker that lets nothing more through is found", async () => {
+  const at = (storedAt: string) => ({ key: `brakes/prod/${storedAt}.json`, storedAt });
+  const newest = [at("2026-11-22T17:54:00.000Z"), at("2026-11-22T17:46:00.000Z")];
+
+  expect(notOk(await findingsOf({ keys: async () => seen(newest) }))).toMatchObject([
+    { check: "brake", outcome: "wrong", saw: expect.stringContaining("requests by hand act") },
+  ]);
+  expect(notOk(await findingsOf({ keys: async () => unseen("denied") }))).toMatchObject([
+    { check: "brake", outcome: "unknown", saw: "not seen: denied" },
+  ]);
+});
 
 test("a stage as it was deployed is ok in every check", async () => {
   expect(notOk(await findingsOf())).toEqual([]);

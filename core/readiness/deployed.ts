@@ -1,4 +1,8 @@
+import { begunPrefix, type CircuitBreakerSettings } from "../brakes/circuit-breaker.ts";
 import { KILL_SWITCH } from "../brakes/kill-switch.ts";
+import type { MaintenanceWindow } from "../brakes/maintenance-window.ts";
+import { type Standing, standingBrakes } from "../brakes/standing.ts";
+import type { ListedKey } from "../evidence/store.ts";
 import { subjectOf } from "./cluster.ts";
 import { awsIn, json } from "./commands.ts";
 import { about, type Finding, type Observed } from "./finding.ts";
@@ -44,6 +48,8 @@ export interface DeployedStage {
   groupsOf(clusterName: string, principalArn: string): Promise<Observed<readonly string[] | null>>;
   /** Null when there is no parameter of that name. */
   parameter(name: string): Promise<Observed<string | null>>;
+  /** The first keys under a prefix, in the order of their names. */
+  keys(bucket: string, prefix: string, limit: number): Promise<Observed<readonly ListedKey[]>>;
   /** Null when the bucket has no default retention. */
   objectLock(bucket: string): Promise<Observed<ObjectLock | null>>;
 }
@@ -53,12 +59,17 @@ export interface DeployedPlace {
   readonly region: string;
   readonly cluster: { readonly name: string };
   readonly evidence: { readonly lock: "governance" | "compliance"; readonly retentionDays: number };
+  readonly response: {
+    readonly maintenanceWindows: readonly MaintenanceWindow[];
+    readonly circuitBreaker: CircuitBreakerSettings;
+  };
 }
 
 export interface DeployedObservation {
   readonly stacks: readonly Stack[];
   readonly entries: Observed<readonly ObservedEntry[]>;
   readonly killSwitch: Observed<string | null>;
+  readonly brakes: readonly Standing[];
   readonly bucket: string | null;
   readonly objectLock: Observed<ObjectLock | null>;
 }
@@ -74,17 +85,21 @@ export function bucketOf(stacks: readonly Stack[]): string | null {
 
 /** Looks at everything that `deployedFindings` judges. Changes nothing. */
 export async function observeDeployed(
-  { stage, cluster }: DeployedPlace,
+  { stage, cluster, response }: DeployedPlace,
   stacks: readonly Stack[],
   deployed: DeployedStage,
+  now: Date,
 ): Promise<DeployedObservation> {
   const bucket = bucketOf(stacks);
-  const [granted, killSwitch, objectLock] = await Promise.all([
+  const [granted, killSwitch, objectLock, begun] = await Promise.all([
     deployed.grantedEntries(cluster.name),
     deployed.parameter(killSwitchName(stage)),
     bucket === null
       ? { kind: "unseen" as const, why: "the evidence stack names no bucket" }
       : deployed.objectLock(bucket),
+    bucket === null
+      ? { kind: "unseen" as const, why: "the evidence stack names no bucket" }
+      : deployed.keys(bucket, begunPrefix(cluster.name), response.circuitBreaker.targets),
   ]);
   const entries =
     granted.kind === "unseen"
@@ -98,7 +113,8 @@ export async function observeDeployed(
             })),
           ),
         };
-  return { stacks, entries, killSwitch, bucket, objectLock };
+  const brakes = standingBrakes(response, { killSwitch, begun }, now);
+  return { stacks, entries, killSwitch, brakes, bucket, objectLock };
 }
 
 export function deployedFindings(
@@ -109,6 +125,7 @@ export function deployedFindings(
     ...stackFindings(place, observed.stacks),
     ...entryFindings(place, observed.entries),
     killSwitchFinding(place, observed.killSwitch),
+    ...observed.brakes.flatMap((each) => brakeFinding(place, each)),
     objectLockFinding(place, observed),
   ];
 }
@@ -199,6 +216,24 @@ function killSwitchFinding(
       release,
     );
   });
+}
+
+/** The kill switch has a finding of its own. A window that is open is as it was decided. */
+function brakeFinding({ stage, cluster }: DeployedPlace, standing: Standing): readonly Finding[] {
+  const { brake, holds, says } = standing;
+  const { ok, wrong, unknown } = about("brake", `${brake} of ${cluster.name}`, "breaks");
+  if (brake === "killSwitch") return [];
+  if (holds === null) {
+    return [unknown(says, "Make it visible to whoever runs this, and look again.")];
+  }
+  if (brake !== "circuitBreaker" || !holds) return [ok(says)];
+  return [
+    wrong(
+      says,
+      "It ends by itself. Look at what was contained, and contain by hand what has to be:",
+      `npx containment runs --stage ${stage}`,
+    ),
+  ];
 }
 
 function objectLockFinding(

@@ -41,6 +41,7 @@ export async function examineStage(
   place: StagePlace,
   { account, deployed, rights }: Examiners & { readonly rights: ClusterRights },
   manifest: readonly RbacObject[],
+  now: Date,
 ): Promise<readonly Finding[]> {
   const stacks = await deployed.stacks();
   const findings: Finding[] = [];
@@ -62,7 +63,7 @@ export async function examineStage(
   if (stacks.value.length === 0) return findings;
   return [
     ...findings,
-    ...deployedFindings(place, await observeDeployed(place, stacks.value, deployed)),
+    ...deployedFindings(place, await observeDeployed(place, stacks.value, deployed, now)),
     ...rightsFindings(await observeRights(manifest, rights)),
   ];
 }

@@ -23,7 +23,7 @@ export type StagePlace = DeployedPlace &
   );
 
 /** The part of a stage's settings that says where it is. */
-interface Settings extends Pick<DeployedPlace, "region" | "evidence"> {
+interface Settings extends Pick<DeployedPlace, "region" | "evidence" | "response"> {
   readonly cluster:
     | ({ readonly kind: "existing" } & Omit<ExistingPlace, "region" | "endpoints">)
     | ({
@@ -40,10 +40,10 @@ interface Settings extends Pick<DeployedPlace, "region" | "evidence"> {
  */
 export function placeOf(
   stage: string,
-  { region, evidence, cluster }: Settings,
+  { region, evidence, response, cluster }: Settings,
   all: readonly NeededEndpoint[],
 ): StagePlace {
-  const common = { stage, region, evidence };
+  const common = { stage, region, evidence, response };
   const endpointsFor = (...callers: readonly string[]) =>
     all.filter((each) => each.callers.some((caller) => callers.includes(caller)));
   if (cluster.kind === "existing") {

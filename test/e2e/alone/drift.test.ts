@@ -31,7 +31,14 @@ beforeAll(async () => {
   await rbac.createClusterRole({
     body: {
       metadata: { name: looks },
-      rules: [{ apiGroups: [apiGroup], resources, verbs: ["get"] }],
+      rules: [
+        { apiGroups: [apiGroup], resources, verbs: ["get"] },
+        {
+          apiGroups: ["flowcontrol.apiserver.k8s.io"],
+          resources: ["flowschemas", "prioritylevelconfigurations"],
+          verbs: ["get"],
+        },
+      ],
     },
   });
   await rbac.createClusterRoleBinding({
@@ -76,7 +83,14 @@ test("a stage as it was deployed is ok in every check", async () => {
   expect(findings.filter(({ outcome }) => outcome !== "ok")).toEqual([]);
   expect(code).toBe(0);
   const checks = new Set(findings.map(({ check }) => check));
-  for (const check of ["stack", "access-entry", "cluster-rights", "kill-switch", "object-lock"]) {
+  for (const check of [
+    "stack",
+    "access-entry",
+    "cluster-rights",
+    "kill-switch",
+    "brake",
+    "object-lock",
+  ]) {
     expect(checks).toContain(check);
   }
 });
