@@ -1,7 +1,7 @@
 import * as z from "zod";
 import { MODES, SEVERITIES } from "./core/alert/alert.ts";
 import { SCOPES } from "./core/alert/triage.ts";
-import { DAYS } from "./core/brakes/maintenance-window.ts";
+import { DAYS, type MaintenanceWindow } from "./core/brakes/maintenance-window.ts";
 import { PROTECTABLE } from "./core/brakes/protected-label.ts";
 import { overlap, parseBlock } from "./core/quarantine/reach/ip.ts";
 import { ORDERS, OTHER_POLICIES, WORKLOAD_RESPONSES } from "./core/quarantine/settings.ts";
@@ -138,7 +138,7 @@ const Cluster = z
     return z.NEVER;
   });
 
-const wallTime = z.string().regex(/^([01]\d|2[0-3]):[0-5]\d$/, "is no time like 22:00");
+const WALL_TIME = /^([01]\d|2[0-3]):[0-5]\d$/;
 
 /** A name that `Intl` knows; those of the IANA's database and UTC. */
 const timeZone = z.string().refine(isTimeZone, { error: "is no time zone like Europe/Berlin" });
@@ -155,24 +155,38 @@ const LABEL_VALUE = /^([A-Za-z0-9]([A-Za-z0-9_.-]{0,61}[A-Za-z0-9])?)?$/;
 const LABEL_KEY =
   /^([a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?\/)?[A-Za-z0-9]([A-Za-z0-9_.-]{0,61}[A-Za-z0-9])?$/;
 
-const MaintenanceWindow = z.union([
-  z
-    .strictObject({
-      days: z.array(z.enum(DAYS)).min(1),
-      from: wallTime,
-      /** On the next day where it is not later than `from`. */
-      to: wallTime,
-      /** Default UTC: it has no hour twice and none left out. */
-      zone: timeZone.default("UTC"),
-    })
-    .refine(({ from, to }) => from !== to, { error: "begins when it ends", path: ["to"] }),
-  z
-    .strictObject({ from: z.iso.datetime({ offset: true }), to: z.iso.datetime({ offset: true }) })
-    .refine(({ from, to }) => Date.parse(from) < Date.parse(to), {
-      error: "is not after from",
-      path: ["to"],
-    }),
-]);
+/** Every week where it names days, otherwise once. */
+const Window = z
+  .strictObject({
+    days: z.array(z.enum(DAYS)).min(1).optional(),
+    /** A time of the day like 22:00, or RFC 3339 where it comes once. */
+    from: z.string(),
+    /** On the next day where it is not later than `from`. */
+    to: z.string(),
+    /** Of the times of the day. Default UTC: it has no hour twice and none left out. */
+    zone: timeZone.optional(),
+  })
+  .transform(({ days, from, to, zone }, context): MaintenanceWindow => {
+    const refuse = (field: string, message: string) => {
+      context.addIssue({ code: "custom", path: [field], message });
+    };
+    for (const [field, text] of Object.entries({ from, to })) {
+      if (days && !WALL_TIME.test(text)) refuse(field, `${text} is no time of the day like 22:00`);
+      if (!days && !z.iso.datetime({ offset: true }).safeParse(text).success) {
+        refuse(
+          field,
+          `${text} is no time like 2026-12-01T22:00:00Z; with days it is one like 22:00`,
+        );
+      }
+    }
+    if (days) {
+      if (from === to) refuse("to", "is when it begins");
+      return { days, from, to, zone: zone ?? "UTC" };
+    }
+    if (zone) refuse("zone", "is only for windows with days: the times name their own");
+    if (Date.parse(from) >= Date.parse(to)) refuse("to", "is not after from");
+    return { from, to };
+  });
 
 const Response = z.strictObject({
   /**
@@ -235,7 +249,7 @@ const Response = z.strictObject({
    * "22:00", to: "02:00", zone: "Europe/Berlin" }` every week, or once from one time to another,
    * RFC 3339. Requests by hand act. Default none: attackers know the hours too.
    */
-  maintenanceWindows: z.array(MaintenanceWindow).default([]),
+  maintenanceWindows: z.array(Window).default([]),
 });
 
 const Quarantine = z.strictObject({

@@ -106,6 +106,63 @@ test("nodes are kept unless somebody says otherwise, and a run waits for no larg
   );
 });
 
+describe("the brakes of a stage", () => {
+  const withResponse = (response: object) =>
+    parseStage("try", { region, cluster: { existing: EXISTING }, response }).response;
+
+  test("are there unless somebody says otherwise", () => {
+    expect(withResponse({})).toMatchObject({
+      protectedNamespaces: ["kube-system", "kube-public", "kube-node-lease", "falco"],
+      protectedLabels: { labels: { "eks-containment/protected": "true" }, on: ["namespace"] },
+      circuitBreaker: { targets: 20, minutes: 10 },
+      maintenanceWindows: [],
+    });
+  });
+
+  test("hold a window of every week, in UTC unless it names a zone, and one that comes once", () => {
+    const once = { from: "2026-12-01T22:00:00Z", to: "2026-12-02T02:00:00+01:00" };
+    const weekly = { days: ["Sat"], from: "22:00", to: "02:00" };
+    const inBerlin = { ...weekly, zone: "Europe/Berlin" };
+
+    expect(withResponse({ maintenanceWindows: [weekly, inBerlin, once] })).toMatchObject({
+      maintenanceWindows: [{ ...weekly, zone: "UTC" }, inBerlin, once],
+    });
+  });
+
+  test.each([
+    [
+      { days: ["Sat"], from: "10 pm", to: "02:00" },
+      "10 pm is no time of the day like 22:00",
+      "from",
+    ],
+    [{ days: ["Sat"], from: "22:00", to: "24:00" }, "24:00 is no time of the day", "to"],
+    [{ days: ["Sat"], from: "22:00", to: "22:00" }, "is when it begins", "to"],
+    [{ days: ["Samstag"], from: "22:00", to: "23:00" }, "Invalid option", "days[0]"],
+    [{ days: [], from: "22:00", to: "23:00" }, "Too small", "days"],
+    [{ from: "22:00", to: "23:00" }, "22:00 is no time like 2026-12-01T22:00:00Z", "from"],
+    [{ from: "2026-12-01T22:00:00Z", to: "2026-12-01T21:00:00Z" }, "is not after from", "to"],
+    [
+      { days: ["Sat"], from: "22:00", to: "23:00", zone: "Berlin" },
+      "is no time zone like Europe/Berlin",
+      "zone",
+    ],
+  ])("refuse %o, and say where and why", (window, why, field) => {
+    const refused = () => withResponse({ maintenanceWindows: [window] });
+
+    expect(refused).toThrow(why);
+    expect(refused).toThrow(`→ at response.maintenanceWindows[0].${field}`);
+  });
+
+  test.each([
+    [{ circuitBreaker: { targets: 0 } }, "response.circuitBreaker.targets"],
+    [{ circuitBreaker: { minutes: 0.5 } }, "response.circuitBreaker.minutes"],
+    [{ protectedLabels: { labels: { "not a key": "x" } } }, "response.protectedLabels.labels"],
+    [{ protectedLabels: { on: ["workload"] } }, "response.protectedLabels.on[0]"],
+  ])("refuse %o", (response, field) => {
+    expect(() => withResponse(response)).toThrow(`→ at ${field}`);
+  });
+});
+
 test.each(["Prod", "a".repeat(25), "1st"])("a stage cannot be called %s", (name) => {
   expect(() => parseStage(name, { region, cluster: { existing: EXISTING } })).toThrow(
     `stage "${name}": a name is`,

@@ -51,6 +51,10 @@ export async function run(id: string, { stage, json }: Options): Promise<void> {
   }
   console.log(`${id}  ${line(result)}`);
   if (result) console.log(`  ${result.mode}: ${printableLine(result.reason)}`);
+  for (const { brake, why, withheld, lift } of result?.brakes ?? []) {
+    console.log(`  ${brake}: ${why}; withheld: ${withheld}`);
+    console.log(`    lift it: ${lift}`);
+  }
   for (const { code, message } of result?.reasons ?? []) {
     console.log(`  ${code}: ${printableLine(message)}`);
   }

@@ -20,6 +20,34 @@ const NOW = new Date("2026-09-29T13:44:06.000Z");
 
 const triage = (reading: Reading, settings: ResponseSettings) => triageAt(reading, settings, NOW);
 
+test("an open maintenance window makes an audit of a sensor's alert, and of no request by hand", () => {
+  const window = { days: ["Tue"], from: "13:00", to: "14:00", zone: "UTC" } as const;
+  const settings = { ...SETTINGS, maintenanceWindows: [window] };
+  const before = new Date("2026-09-29T12:59:59.000Z");
+
+  expect(triage(detection({}), settings)).toMatchObject({
+    mode: "audit",
+    reason:
+      "maintenance window Tue 13:00-14:00 UTC is open, so the stage's mode is containment, turned into audit",
+    brakes: [{ brake: "maintenanceWindow" }],
+  });
+  expect(triage(detection({ requestedMode: "containment" }), settings)).toMatchObject({
+    mode: "containment",
+    brakes: [],
+  });
+  expect(triageAt(detection({}), settings, before)).toMatchObject({ mode: "containment" });
+});
+
+test("every brake that holds is told, so that lifting one does not surprise with the next", () => {
+  const window = { days: ["Tue"], from: "13:00", to: "14:00", zone: "UTC" } as const;
+  const settings = { ...SETTINGS, maintenanceWindows: [window] };
+
+  expect(triage(detection({ namespace: "kube-system" }), settings)).toMatchObject({
+    mode: "audit",
+    brakes: [{ brake: "protectedNamespace" }, { brake: "maintenanceWindow" }],
+  });
+});
+
 function detection(change: {
   severity?: Severity;
   namespace?: string;

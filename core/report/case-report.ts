@@ -141,6 +141,12 @@ function sectionsOf(run: ReportedRun): readonly Section[] {
       rows: result
         ? [
             ["Verdict", result.verdict],
+            ...result.brakes.map(
+              ({ brake, why, withheld, lift }): Row => [
+                `Brake ${brake}`,
+                `${why}; withheld: ${withheld}. To lift it: ${lift}`,
+              ],
+            ),
             ...result.reasons.map(({ code, message }): Row => [code, message]),
           ]
         : [["Verdict", "none was recorded"]],
