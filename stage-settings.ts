@@ -5,6 +5,7 @@ import { DAYS, type MaintenanceWindow } from "./core/brakes/maintenance-window.t
 import { PROTECTABLE } from "./core/brakes/protected-label.ts";
 import { overlap, parseBlock } from "./core/quarantine/reach/ip.ts";
 import { ORDERS, OTHER_POLICIES, WORKLOAD_RESPONSES } from "./core/quarantine/settings.ts";
+import { ON_DRIFT } from "./core/reverify/mend.ts";
 
 /*
  * What an operator can decide for a stage, each option with its default and the reason for it. The
@@ -250,6 +251,18 @@ const Response = z.strictObject({
    * RFC 3339. Requests by hand act. Default none: attackers know the hours too.
    */
   maintenanceWindows: z.array(Window).default([]),
+  /**
+   * Minutes between two looks at every open case: does what the run made still stand? Default 5:
+   * what undoes it, a GitOps controller or a colleague, does so within minutes, and a look costs the
+   * API server about fifteen reads a case. 0: cases are looked at only by `containment reverify`.
+   */
+  reverifyMinutes: z.number().int().min(0).max(1_440).default(5),
+  /**
+   * What follows when a containment has drifted: `report` it, or `reapply` it by its own plan, at
+   * most three times a case. Default `report`: whoever undid it may have meant to, and until
+   * somebody chose otherwise the functions that look again hold no right to write.
+   */
+  onDrift: z.enum(ON_DRIFT).default("report"),
 });
 
 const Quarantine = z.strictObject({

@@ -32,6 +32,8 @@ const STAGES: Readonly<Record<string, z.input<typeof Stage>>> = {
       mode: "containment",
       actingSeverities: ["critical", "high", "medium", "low"],
       circuitBreaker: { targets: 1_000 }, // the tests contain hundreds within minutes
+      onDrift: "reapply",
+      reverifyMinutes: 0, // tests and the demo look again when they want to see what comes of it
     },
     preservation: { forensicCopy: { accountId: "111111111111", region: "eu-west-1" } },
     evidence: { retentionDays: 1 },

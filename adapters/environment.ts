@@ -13,6 +13,7 @@ import {
   type QuarantineSettings,
   WORKLOAD_RESPONSES,
 } from "../core/quarantine/settings.ts";
+import { ON_DRIFT, type OnDrift } from "../core/reverify/mend.ts";
 
 /** The one place that reads the environment which the stacks give to the functions. */
 function required(name: string): string {
@@ -60,6 +61,11 @@ const Settings = z.object({
 
 export const responseSettings = (): ResponseSettings =>
   Settings.parse(JSON.parse(required("RESPONSE_SETTINGS")));
+
+const Drift = z.object({ onDrift: z.enum(ON_DRIFT) });
+
+export const onDrift = (): OnDrift =>
+  Drift.parse(JSON.parse(required("RESPONSE_SETTINGS"))).onDrift;
 
 const Quarantine = z.object({
   order: z.record(z.enum(SEVERITIES), z.enum(ORDERS)),

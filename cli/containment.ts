@@ -90,6 +90,18 @@ program
   .action(run);
 
 program
+  .command("reverify")
+  .description("look at an open case again now: does what its run made still stand?")
+  .argument("<case>", "the case's id, as a notification and `containment run` print it")
+  .option("--mend", "put the quarantine back if it has drifted and the stage's settings allow it")
+  .option(...stageOption, "local")
+  .option(...jsonOption)
+  .action(async (caseId, options) => {
+    const { reverify } = await import("./commands/reverify.ts");
+    await reverify(caseId, options);
+  });
+
+program
   .command("export")
   .description("pack everything known of a case, with a report for people, into one ZIP file")
   .argument("<case>", "the case's id, as a notification and `containment run` print it")

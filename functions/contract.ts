@@ -21,6 +21,9 @@ export const STATES = [
   "FollowSnapshots",
   "SnapshotAfter",
   "RecordRun",
+  "ListOpenCases",
+  "ReverifyCase",
+  "ReapplyPolicy",
 ] as const;
 export type StateName = (typeof STATES)[number];
 

@@ -13,6 +13,9 @@ import { SNAPSHOT_NODE_EBS_NEEDS } from "../core/node/snapshot-node-ebs.ts";
 import { APPLY_POLICY_NEEDS } from "../core/quarantine/apply-policy.ts";
 import { COMPLETE_POLICY_NEEDS } from "../core/quarantine/complete-policy.ts";
 import { SNAPSHOT_AFTER_NEEDS } from "../core/quarantine/snapshot-after.ts";
+import { LIST_OPEN_CASES_NEEDS } from "../core/reverify/list-open-cases.ts";
+import { REAPPLY_POLICY_NEEDS } from "../core/reverify/reapply-policy.ts";
+import { REVERIFY_CASE_NEEDS } from "../core/reverify/reverify-case.ts";
 import { SNAPSHOT_BEFORE_NEEDS } from "../core/target/snapshot-before.ts";
 import type { StateName } from "./contract.ts";
 
@@ -33,6 +36,9 @@ export const NEEDS = {
   FollowSnapshots: FOLLOW_SNAPSHOTS_NEEDS,
   SnapshotAfter: SNAPSHOT_AFTER_NEEDS,
   RecordRun: RECORD_RUN_NEEDS,
+  ListOpenCases: LIST_OPEN_CASES_NEEDS,
+  ReverifyCase: REVERIFY_CASE_NEEDS,
+  ReapplyPolicy: REAPPLY_POLICY_NEEDS,
 } as const satisfies Readonly<Record<StateName, Needs>>;
 
 /** The states that talk to the cluster. */

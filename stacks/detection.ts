@@ -5,8 +5,10 @@ import * as targets from "aws-cdk-lib/aws-events-targets";
 import * as iam from "aws-cdk-lib/aws-iam";
 import * as pipes from "aws-cdk-lib/aws-pipes";
 import * as sqs from "aws-cdk-lib/aws-sqs";
+import type * as sfn from "aws-cdk-lib/aws-stepfunctions";
 import { type StackContext, use } from "sst/constructs";
 import { MANUAL_DETAIL_TYPES, MANUAL_SOURCE } from "../core/alert/manual.ts";
+import { settingsFor } from "../stages.ts";
 import { accept, INLINE_IS_MEANT } from "./accepted-findings.ts";
 import { cluster } from "./cluster.ts";
 import type { NewCluster } from "./cluster-new.ts";
@@ -17,9 +19,9 @@ import { playbook } from "./playbook.ts";
  * queue and a pipe carries each message to the bus; GuardDuty's findings arrive on the account's
  * default bus; requests by hand are put on ours.
  */
-export function detection({ stack }: StackContext) {
+export function detection({ stack, app }: StackContext) {
   const {
-    machines: { contain },
+    machines: { contain, reverify },
     bus,
     deadLetters,
   } = use(playbook);
@@ -60,10 +62,11 @@ export function detection({ stack }: StackContext) {
   });
   contain.grantStartExecution(ruleRole);
   accept(ruleRole, { "NIST.800.53.R5-IAMNoInlinePolicy": INLINE_IS_MEANT });
+  // By ARN: the queue's own stack admits rules.
+  const deadLetterQueue = sqs.Queue.fromQueueArn(stack, "DeadLetters", deadLetters.queueArn);
   const start = new targets.SfnStateMachine(contain, {
     role: ruleRole,
-    // After 24 hours of retries an event would be lost. By ARN: the queue's own stack admits rules.
-    deadLetterQueue: sqs.Queue.fromQueueArn(stack, "DeadLetters", deadLetters.queueArn),
+    deadLetterQueue, // after 24 hours of retries an event would be lost
   });
   new events.Rule(stack, "FalcoAlert", {
     eventBus: bus,
@@ -84,8 +87,38 @@ export function detection({ stack }: StackContext) {
     targets: [start],
   });
 
+  const { reverifyMinutes } = settingsFor(app.stage).response;
+  if (reverifyMinutes > 0) scheduleLooks(stack, reverify, { reverifyMinutes, deadLetterQueue });
   stack.addOutputs({ AlertQueue: alerts.queueUrl });
   return { alerts };
+}
+
+/** Every few minutes all open cases are looked at again. */
+function scheduleLooks(
+  stack: StackContext["stack"],
+  reverify: sfn.IStateMachine,
+  {
+    reverifyMinutes,
+    deadLetterQueue,
+  }: { readonly reverifyMinutes: number; readonly deadLetterQueue: sqs.IQueue },
+): void {
+  const role = new iam.Role(stack, "ScheduleRole", {
+    assumedBy: new iam.ServicePrincipal("events.amazonaws.com"),
+  });
+  reverify.grantStartExecution(role);
+  accept(role, { "NIST.800.53.R5-IAMNoInlinePolicy": INLINE_IS_MEANT });
+  new events.Rule(stack, "ReverifySchedule", {
+    description: "Looks again at every open case: does what its run made still stand?",
+    schedule: events.Schedule.rate(Duration.minutes(reverifyMinutes)),
+    targets: [
+      new targets.SfnStateMachine(reverify, {
+        role,
+        input: events.RuleTargetInput.fromObject({}),
+        deadLetterQueue, // an alarm tells that nobody looks any more
+        retryAttempts: 2, // what is missed is not made up for: the next start looks at the same
+      }),
+    ],
+  });
 }
 
 /** Where Falco's Helm chart puts Falcosidekick when it is called so. */

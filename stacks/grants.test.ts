@@ -64,6 +64,9 @@ describe("what the functions may do on AWS", () => {
       "PreviewCredentials",
       "SnapshotAfter",
       "RecordRun",
+      "ListOpenCases",
+      "ReverifyCase",
+      "ReapplyPolicy",
     ]);
   });
 

@@ -9,6 +9,7 @@ import type { Statement } from "../adapters/aws/statement.ts";
 import type { Needs } from "../core/needs.ts";
 import type { StateName } from "../functions/contract.ts";
 import { NEEDS } from "../functions/needs.ts";
+import type { StageSettings } from "../stage-settings.ts";
 
 /** What the functions act on. */
 export interface Resources {
@@ -57,4 +58,9 @@ export function statementsOf(state: StateName, resources: Resources): readonly S
     ...instanceStatements(instances, resources),
     ...announcementStatements(announcements, resources),
   ];
+}
+
+/** Whether no setting of the stage lets the state's function run: then the cluster does not know it. */
+export function isIdle(state: StateName, { response }: StageSettings): boolean {
+  return state === "ReapplyPolicy" && response.onDrift === "report";
 }

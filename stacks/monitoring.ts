@@ -6,6 +6,7 @@ import * as targets from "aws-cdk-lib/aws-events-targets";
 import type * as sns from "aws-cdk-lib/aws-sns";
 import type { IStateMachine } from "aws-cdk-lib/aws-stepfunctions";
 import { type StackContext, use } from "sst/constructs";
+import type { StateName } from "../functions/contract.ts";
 import { settingsFor } from "../stages.ts";
 import { detection } from "./detection.ts";
 import { operations } from "./operations.ts";
@@ -20,7 +21,8 @@ const MINUTE = Duration.minutes(1);
  * What became of a run that ended is told by the workflow itself.
  */
 export function monitoring({ stack, app }: StackContext) {
-  const { timeToContainSeconds } = settingsFor(app.stage).operations;
+  const { operations: objectives, response } = settingsFor(app.stage);
+  const { timeToContainSeconds } = objectives;
   const { machines, functions, deadLetters } = use(playbook);
   const { alerts } = use(detection);
   const { topic } = use(operations);
@@ -46,6 +48,26 @@ export function monitoring({ stack, app }: StackContext) {
     timeToContain,
     timeToContainSeconds * 1000 + 1,
     `A containment took longer than ${timeToContainSeconds} s: see the dashboard for where it went.`,
+  );
+  // Twice as long as from look to look, so that each period has one and the alarm stands until the
+  // drift is gone.
+  const looks = Duration.minutes(Math.min(2 * Math.max(response.reverifyMinutes, 1), 1_440));
+  const ofLooks = (metricName: string, state: StateName) =>
+    new cloudwatch.Metric({
+      ...{ namespace: metricsNamespace(app), metricName, statistic: "Maximum", period: looks },
+      dimensionsMap: { state, service: app.name },
+    });
+  alarms(
+    "ContainmentDrift",
+    ofLooks("ContainmentDrift", "ReverifyCase"),
+    1,
+    "What a run made no longer stands as it was: the notification of the case says what changed.",
+  );
+  alarms(
+    "CasesNotVerified",
+    ofLooks("CasesNotVerified", "ListOpenCases"),
+    1,
+    "Open cases could not be looked at again, or are too many: whether they hold is not known.",
   );
   alarms(
     "DeadLetters",
@@ -77,6 +99,11 @@ export function monitoring({ stack, app }: StackContext) {
   addDashboard(stack, app.logicalPrefixedName("containment"), {
     runs: machines.contain,
     timeToContain,
+    looks: [
+      ofLooks("OpenCases", "ListOpenCases"),
+      ofLooks("CasesNotVerified", "ListOpenCases"),
+      ofLooks("ContainmentDrift", "ReverifyCase").with({ statistic: "Sum" }),
+    ],
     objectiveMs: timeToContainSeconds * 1000,
     functions: functions.map(({ fn }) => fn),
     queues: { alerts, deadLetters },
@@ -146,13 +173,14 @@ function addDashboard(
   shown: {
     readonly runs: IStateMachine;
     readonly timeToContain: cloudwatch.Metric;
+    readonly looks: readonly cloudwatch.Metric[];
     readonly objectiveMs: number;
     readonly functions: ReturnType<typeof playbook>["functions"][number]["fn"][];
     readonly queues: Pick<ReturnType<typeof playbook>, "deadLetters"> &
       ReturnType<typeof detection>;
   },
 ): void {
-  const { runs, timeToContain, objectiveMs, functions, queues } = shown;
+  const { runs, timeToContain, looks, objectiveMs, functions, queues } = shown;
   // CDK's own types of widgets do not fit each other under exactOptionalPropertyTypes.
   const graph = (title: string, left: cloudwatch.IMetric[], more = {}) =>
     new cloudwatch.GraphWidget({ title, left, width: 12, ...more }) as cloudwatch.IWidget;
@@ -188,6 +216,7 @@ function addDashboard(
           queues.alerts.metricApproximateNumberOfMessagesVisible(),
           queues.deadLetters.metricApproximateNumberOfMessagesVisible(),
         ]),
+        graph("Cases that are open, could not be looked at, have drifted", [...looks]),
       ],
     ],
   });

@@ -14,7 +14,7 @@ import { contextRights } from "./context-rights.ts";
 import { evidence } from "./evidence.ts";
 import { foundation } from "./foundation.ts";
 import { functionRole } from "./function-role.ts";
-import { grantsOf } from "./grants.ts";
+import { grantsOf, isIdle } from "./grants.ts";
 import { network } from "./network.ts";
 import { operations } from "./operations.ts";
 import { workflow } from "./workflow.ts";
@@ -26,6 +26,9 @@ const TIMEOUT_SECONDS: Partial<Record<StateName, number>> = {
   CaptureContext: 60,
   PreviewCredentials: 50,
   RecordRun: 55,
+  ListOpenCases: 30,
+  ReverifyCase: 60,
+  ReapplyPolicy: 60,
 };
 const DEFAULT_TIMEOUT_SECONDS = 10;
 
@@ -127,7 +130,7 @@ export function playbook({ stack, app }: StackContext) {
       "NIST.800.53.R5-LambdaDLQ":
         "It is only invoked by the state machine, which waits for the answer and retries itself.",
     });
-    if (talksToCluster(state)) admit(role, groupsOf(state));
+    if (talksToCluster(state) && !isIdle(state, settings)) admit(role, groupsOf(state));
     return fn;
   };
   const functions = STATES.map((state) => ({ state, fn: functionFor(state) }));
@@ -167,11 +170,23 @@ export function playbook({ stack, app }: StackContext) {
       "CloudTrail's events and queries know no resource; what only AWS names is in stacks/context-rights.ts",
   });
 
+  const reverify = workflow({ stack, app }, "reverify", {
+    ...shared,
+    substitutions: { KillSwitchName: killSwitch.parameterName, TopicArn: topic.topicArn },
+    statements: [
+      new iam.PolicyStatement({
+        actions: ["ssm:GetParameter"],
+        resources: [killSwitch.parameterArn],
+      }),
+      ...publish,
+    ],
+  });
+
   stack.addOutputs({
     Bus: bus.eventBusName,
     DeadLetterQueue: deadLetters.queueUrl,
   });
-  return { machines: { contain }, functions, bus, deadLetters, publish };
+  return { machines: { contain, reverify }, functions, bus, deadLetters, publish };
 }
 
 /** Two stages of one account measure apart. */

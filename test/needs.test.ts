@@ -26,6 +26,7 @@ import {
   WORKLOAD_RESPONSES,
 } from "../core/quarantine/settings.ts";
 import { snapshotAfter } from "../core/quarantine/snapshot-after.ts";
+import { listOpenCases } from "../core/reverify/list-open-cases.ts";
 import { snapshotBefore } from "../core/target/snapshot-before.ts";
 import type { Target } from "../core/target/target.ts";
 import { STATES, type StateName } from "../functions/contract.ts";
@@ -33,6 +34,7 @@ import { NEEDS } from "../functions/needs.ts";
 import { memoryAnnouncements } from "./memory/announcements.ts";
 import { PROTECTED_LABELS, RELEASED, UNBRAKED } from "./memory/brakes.ts";
 import type { MemoryCluster } from "./memory/cluster.ts";
+import { aContainedCase, lookAt, putBack } from "./memory/contained-case.ts";
 import { type MemoryStore, memoryStore } from "./memory/evidence-store.ts";
 import { memoryIdentities } from "./memory/identities.ts";
 import { AN_INSTANCE, memoryInstances } from "./memory/instances.ts";
@@ -194,7 +196,9 @@ beforeAll(async () => {
     await preserve(target);
     await capture(target);
     await open(target);
+    for (const network of NETWORKS) await reverify(target, network);
   }
+  await list();
   await recordIgnored({ ...OPENING, alert: null }, portsFor("RecordIgnored").store);
   await check();
 }, 60_000); // some hundred quarantines
@@ -273,13 +277,42 @@ async function open(target: Target): Promise<void> {
   }
 }
 
+/** An open case that is looked at again, put back after somebody changed it, and looked at again. */
+async function reverify(target: Target, network: NetworkFacts): Promise<void> {
+  const world = await aContainedCase({
+    ...{ target, network, cluster: aCluster("nobody", network).state },
+    settings: { otherPolicies: { containment: "suspend", audit: "report" } },
+  });
+  const again = { ...world, ...portsFor("ReverifyCase", world.kubernetes, world.store) };
+  await lookAt(again, { attempt: 3 });
+  const [plan] = [...world.store.objects.keys()].filter((key) => key.endsWith("/plan.json"));
+  const kept = await world.store.read<Plan>(plan ?? "");
+  if (!kept) throw new Error("no plan was kept");
+  await meddle(kept.document, world.kubernetes);
+  const puttingBack = { ...world, ...portsFor("ReapplyPolicy", world.kubernetes, world.store) };
+  await putBack(puttingBack, 1);
+  await lookAt(again, { attempt: 3, reapplied: { number: 1, error: null } });
+}
+
+const CLUSTER: ClusterAccess = {
+  ...{ name: "prod-eks-1", endpoint: "https://x", certificateAuthority: "Y2E=" },
+  ipFamily: "ipv4",
+};
+
+async function list(): Promise<void> {
+  const { store } = portsFor("ListOpenCases");
+  await stores.at(-1)?.putOnce("open/prod-eks-1/payments/pod/checkout-1.json", {
+    ...{ case: CASE, execution: EXECUTION, target: POD },
+  });
+  const clusters = recorded({ describe: async () => CLUSTER }, used.ListOpenCases.other);
+  const pass = { after: null, listed: 0, notVerified: 0 };
+  const ports = { store, clusters, clusterName: "prod-eks-1" };
+  await listOpenCases({ pass, only: null }, ports);
+}
+
 async function check(): Promise<void> {
-  const cluster: ClusterAccess = {
-    ...{ name: "prod-eks-1", endpoint: "https://x", certificateAuthority: "Y2E=" },
-    ipFamily: "ipv4",
-  };
   const { kubernetes, store } = portsFor("Authenticate");
-  const clusters = recorded({ describe: async () => cluster }, used.Authenticate.other);
+  const clusters = recorded({ describe: async () => CLUSTER }, used.Authenticate.other);
   await authenticate(
     { case: CASE, target: POD },
     { clusters, connect: () => kubernetes, store, now },

@@ -115,7 +115,7 @@ describe("the manifest", () => {
     ).toEqual([]);
   });
 
-  test("lets only three states change anything, one of these nodes, and another one delete", () => {
+  test("lets only four states change anything, one of these nodes, and another one delete", () => {
     const who = (pattern: RegExp) =>
       roles
         .filter((role) => rightsIn(role).some(({ verb }) => pattern.test(verb)))
@@ -125,6 +125,7 @@ describe("the manifest", () => {
       "containment-apply-policy",
       "containment-complete-policy",
       "containment-preserve-node",
+      "containment-reapply-policy",
     ]);
     const changingNodes = roles.filter((role) =>
       rightsIn(role).some(({ verb, resource }) => verb !== "get" && resource === "nodes"),

@@ -7,7 +7,10 @@ import {
 /** Where a deployed stage's parts are, as its stacks say in their outputs. */
 export interface Deployment {
   readonly evidenceBucket: string;
+  /** Of the contain playbook. */
   readonly stateMachineArn: string;
+  /** Of the playbook that looks at open cases again. */
+  readonly reverifyStateMachineArn: string;
   readonly busName: string;
   readonly alertQueueUrl: string;
   readonly deadLetterQueueUrl: string;
@@ -32,6 +35,7 @@ export async function readDeployment(
   return {
     evidenceBucket: await output("evidence", "EvidenceBucket"),
     stateMachineArn: await output("playbook", "ContainStateMachine"),
+    reverifyStateMachineArn: await output("playbook", "ReverifyStateMachine"),
     busName: await output("playbook", "Bus"),
     alertQueueUrl: await output("detection", "AlertQueue"),
     deadLetterQueueUrl: await output("playbook", "DeadLetterQueue"),

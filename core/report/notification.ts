@@ -52,8 +52,12 @@ export function notificationOf(
     row("Verify", `npx containment verify s3://${bucket}/runs/${runId}/ --stage ${stage}`),
     ...release(result, bucket),
   ];
-  const subject = `[${stage}] ${what}`.replaceAll(/[^\x20-\x7e]/g, "?");
-  return { subject: subject.slice(0, SUBJECT_LENGTH), message: lines.join("\n") };
+  return { subject: subjectOf(stage, what), message: lines.join("\n") };
+}
+
+/** In ASCII and cut: SNS takes no other. */
+export function subjectOf(stage: string, what: string): string {
+  return `[${stage}] ${what}`.replaceAll(/[^\x20-\x7e]/g, "?").slice(0, SUBJECT_LENGTH);
 }
 
 function release({ mode, verdict, case: { runId } }: RunResult, bucket: string): readonly string[] {
@@ -77,7 +81,8 @@ export function consoleLink(executionArn: string): string {
 
 const TEXT_LENGTH = 500;
 
-function row(name: string, text: string): string {
+/** A line of a message: what a text is, and the text on one line and cut. */
+export function row(name: string, text: string): string {
   const line = oneLine(text);
   const cut = line.length > TEXT_LENGTH ? `${line.slice(0, TEXT_LENGTH)}…` : line;
   return `  ${name.padEnd(10)} ${cut}`;

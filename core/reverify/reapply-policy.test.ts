@@ -87,6 +87,8 @@ describe("putting a quarantine back", () => {
     uncordoned.kubernetes.state.nodes = [];
 
     expect(judgedIn(await lookAt(reported)).mayReapply).toBeNull();
+    expect(judgedIn(await lookAt(reported, { ...reapply, mend: false })).mayReapply).toBeNull();
+    expect(judgedIn(await lookAt(reported, reapply)).mayReapply).toBe(1);
     expect(judgedIn(await lookAt(replaced, reapply)).mayReapply).toBeNull();
     expect(judgedIn(await lookAt(uncordoned, reapply)).mayReapply).toBeNull();
   });

@@ -44,6 +44,8 @@ export interface ReverifyInput {
   readonly marker: string;
   /** What ReapplyPolicy did just before; null when it did not run. */
   readonly reapplied: VerdictRecord["reapplied"];
+  /** False: only looked at, whatever the stage's setting. */
+  readonly mend: boolean;
   /** How often this state was tried before, 0 at first. */
   readonly attempt: number;
   readonly execution: Execution;
@@ -98,6 +100,7 @@ export async function reverifyCase(input: ReverifyInput, ports: Ports): Promise<
   const ours = judged.execution.arn === input.execution.arn;
   const mayReapply =
     ports.onDrift === "reapply" &&
+    input.mend &&
     input.reapplied === null &&
     ours &&
     plan !== null &&

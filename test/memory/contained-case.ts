@@ -139,7 +139,7 @@ export function lookAt(
   const { onDrift = "report", ...input } = given;
   return reverifyCase(
     {
-      ...{ marker: world.marker, reapplied: null, attempt: 0 },
+      ...{ marker: world.marker, reapplied: null, mend: true, attempt: 0 },
       execution: anExecution(`reverify-${executions}`),
       ...input,
     },
