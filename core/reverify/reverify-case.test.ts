@@ -329,6 +329,16 @@ describe("a look at an open case", () => {
     expect(history(running)).toEqual([]);
   });
 
+  test("is none of a case that a brake turned into an audit and that is about to be closed", async () => {
+    const world = await aContainedCase();
+    for (const [key, text] of world.store.objects) {
+      if (!key.endsWith("/plan.json")) continue;
+      world.store.objects.set(key, JSON.stringify({ ...JSON.parse(text), mode: "audit" }));
+    }
+
+    expect(await lookAt(world)).toEqual({ looked: "closed" });
+  });
+
   test("gives a run that ended without a verdict one, and tells it", async () => {
     const holds = await aContainedCase({ readBack: false });
     const drifted = await aContainedCase({ readBack: false });

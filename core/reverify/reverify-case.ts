@@ -92,6 +92,8 @@ export async function reverifyCase(input: ReverifyInput, ports: Ports): Promise<
   if (!(await store.read(runRecordKey(ref.id, ref.runId)))) return { looked: "running" };
   const last = await lastVerdict(ref.id, store);
   const plan = await store.read<Plan>(artefactKey(ref.runId, "plan.json"));
+  // A brake turned it into an audit, and its marker is about to be freed: nothing is to hold.
+  if (plan?.document.mode === "audit") return { looked: "closed" };
   const judged =
     last && isOfThisLook(last, input)
       ? last

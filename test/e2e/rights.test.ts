@@ -174,9 +174,12 @@ function attacks(RoleName: string): Record<string, Call> {
   };
 }
 
+/** The states of the workflow that looks at open cases again. */
+const LOOKING_AGAIN = ["ReverifyCase", "ReapplyPolicy"] as const;
+
 /** What lies in the bucket, by the state that writes it and those that go on from it. */
 const ARTEFACTS: readonly (readonly [string, () => string, StateName, readonly StateName[]])[] = [
-  ["the marker", () => openCaseKey(result.target), "OpenCase", ["RecordRun"]],
+  ["the marker", () => openCaseKey(result.target), "OpenCase", ["RecordRun", ...LOOKING_AGAIN]],
   ["the case", () => caseKey(result.case.id), "OpenCase", []],
   ["a number of the circuit breaker", () => begun, "OpenCase", []],
   ["an ignored alert", () => ignored, "RecordIgnored", []],
@@ -188,21 +191,36 @@ const ARTEFACTS: readonly (readonly [string, () => string, StateName, readonly S
     "SnapshotBefore",
     ["CaptureContext", "PreviewCredentials"],
   ],
-  ["plan.json", () => key("plan.json"), "ApplyPolicy", ["CompletePolicy", "SnapshotAfter"]],
-  ["policy.json", () => key("policy.json"), "ApplyPolicy", ["SnapshotAfter"]],
-  ["completion.json", () => key("completion.json"), "CompletePolicy", ["SnapshotAfter"]],
-  ["preservation-plan.json", () => key("preservation-plan.json"), "PreserveNode", []],
-  ["preservation.json", () => key("preservation.json"), "PreserveNode", []],
+  [
+    "plan.json",
+    () => key("plan.json"),
+    "ApplyPolicy",
+    ["CompletePolicy", "SnapshotAfter", ...LOOKING_AGAIN],
+  ],
+  ["policy.json", () => key("policy.json"), "ApplyPolicy", ["SnapshotAfter", "ReverifyCase"]],
+  [
+    "completion.json",
+    () => key("completion.json"),
+    "CompletePolicy",
+    ["SnapshotAfter", ...LOOKING_AGAIN],
+  ],
+  ["preservation-plan.json", () => key("preservation-plan.json"), "PreserveNode", ["ReverifyCase"]],
+  ["preservation.json", () => key("preservation.json"), "PreserveNode", ["ReverifyCase"]],
   ["node.json", () => key("node.json"), "SnapshotNodeEbs", []],
   ["volumes.json", () => key("volumes.json"), "SnapshotNodeEbs", []],
   ["snapshots.json", () => key("snapshots.json"), "FollowSnapshots", []],
   ["context.json", () => key("context.json"), "CaptureContext", []],
   ["credentials.json", () => key("credentials.json"), "PreviewCredentials", []],
   ["aws-context.json", () => key("aws-context.json"), "RecordContext", []],
-  ["after.json", () => key("after.json"), "SnapshotAfter", []],
+  ["after.json", () => key("after.json"), "SnapshotAfter", ["ReverifyCase"]],
   ["containment.json", () => key("containment.json"), "RecordRun", []],
   ["manifest.json", () => key("manifest.json"), "RecordRun", []],
-  ["the run's record", () => runRecordKey(result.case.id, result.case.runId), "RecordRun", []],
+  [
+    "the run's record",
+    () => runRecordKey(result.case.id, result.case.runId),
+    "RecordRun",
+    ["ReverifyCase"],
+  ],
 ];
 
 function putEvents(EventBusName: string, Source: string, DetailType: string): Call {
@@ -219,6 +237,7 @@ function putEvents(EventBusName: string, Source: string, DetailType: string): Ca
 const LISTING: readonly StateName[] = [
   ...(["OpenCase", "ApplyPolicy", "CompletePolicy", "PreserveNode"] as const),
   ...(["CaptureContext", "PreviewCredentials", "SnapshotAfter", "RecordRun"] as const),
+  ...(["ListOpenCases", ...LOOKING_AGAIN] as const),
 ];
 
 /** Calls of other kinds, and the states that may make them. */
@@ -226,7 +245,7 @@ const CALLS: readonly (readonly [string, () => Call, readonly StateName[]])[] = 
   [
     "describe the cluster",
     () => onEks("DescribeClusterCommand", { name: stage.clusterName }),
-    ["Authenticate"],
+    ["Authenticate", "ListOpenCases"],
   ],
   ["describe another cluster", () => onEks("DescribeClusterCommand", { name: "another" }), []],
   ["list the clusters", () => onEks("ListClustersCommand", {}), []],
