@@ -35,10 +35,3 @@ export function verdictLine({
   const putBack = reapplied ? `  put back, ${reapplied.number}${error}` : "";
   return `${judgedAt}  ${verdict}${why}${drifted}${putBack}`;
 }
-
-/** What a line about a run says of the last look at its case; empty while nothing has drifted. */
-export function driftNote(record: VerdictRecord | undefined): string {
-  if (!record || record.drift.length === 0) return "";
-  const codes = [...new Set(record.drift.map(({ code }) => code))].join(", ");
-  return `  now ${record.verdict}, drifted: ${codes}`;
-}

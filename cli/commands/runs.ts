@@ -6,6 +6,7 @@ import type { RunResult } from "../../core/evidence/record-run.ts";
 import { printableLine } from "../../core/report/printable.ts";
 import { describeTarget } from "../../core/target/target.ts";
 import { deployed } from "../stage.ts";
+import { verdictHistory, verdictLine } from "../verdict-history.ts";
 
 interface Options {
   readonly stage: string;
@@ -68,6 +69,9 @@ export async function run(id: string, { stage, json }: Options): Promise<void> {
   if (sealed) console.log(`  sealed ${sealed.sealedAt}`);
   else
     console.log(manifest === null ? "  not sealed" : "  manifest.json is no manifest: verify it");
+  for (const record of result ? await bucket.history(result.case.id) : []) {
+    console.log(`  looked again ${verdictLine(record)}`);
+  }
   console.log(`  ${bucket.url(id)}`);
 }
 
@@ -103,6 +107,7 @@ async function openBucket(stage: string) {
   }
 
   return {
+    history: (caseId: string) => verdictHistory(caseId, { bucket: Bucket, aws }),
     read,
     url: (id: string) => `s3://${Bucket}/${runPrefix(id)}`,
     result: async (id: string): Promise<RunResult | null> =>

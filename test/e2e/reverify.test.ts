@@ -135,6 +135,8 @@ test("policies that somebody deletes are drift, told once however often it is lo
   expect(drifts(records.at(-1))).toContain("policyMissing");
   expect(code).toBe(1);
   expect(out).toContain("drifted: policyMissing");
+  const shown = await containment("run", result.case.runId);
+  expect(shown.out).toMatch(/looked again .*Z {2}partial \(.*policyMissing/);
 });
 
 test("where the stage puts back, the pod is contained again by its own plan, and that is told", async () => {
