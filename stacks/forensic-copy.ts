@@ -10,6 +10,7 @@ import { settingsFor } from "../stages.ts";
 import { accept, INLINE_IS_MEANT } from "./accepted-findings.ts";
 import { type ForensicCopySettings, namesThere } from "./forensic-names.ts";
 import { foundation } from "./foundation.ts";
+import { OF_EXECUTION, tellFailures } from "./notifications.ts";
 import { operations } from "./operations.ts";
 import { playbook } from "./playbook.ts";
 import { workflow } from "./workflow.ts";
@@ -77,23 +78,12 @@ export function forensicCopy({ stack, app }: StackContext) {
   });
   accept(forwardRole, { "NIST.800.53.R5-IAMNoInlinePolicy": INLINE_IS_MEANT }); // the rule made it
 
-  new events.Rule(stack, "SharingFailed", {
+  tellFailures(stack, "SharingFailed", {
+    ...{ machines: [machine], topic },
     description: "A snapshot was not given to the forensic account",
-    eventPattern: {
-      source: ["aws.states"],
-      detailType: ["Step Functions Execution Status Change"],
-      detail: {
-        stateMachineArn: [machine.stateMachineArn],
-        status: ["FAILED", "TIMED_OUT", "ABORTED"],
-      },
-    },
-    targets: [
-      new targets.SnsTopic(topic, {
-        message: events.RuleTargetInput.fromText(
-          `Sharing a snapshot with the forensic account ended ${events.EventField.fromPath("$.detail.status")}: ` +
-            `${events.EventField.fromPath("$.detail.executionArn")}. Its input names the snapshot. Redrive it once the cause is gone.`,
-        ),
-      }),
+    lines: [
+      `Sharing a snapshot with the forensic account ended ${OF_EXECUTION.status}; its input names the`,
+      `snapshot. Error: ${OF_EXECUTION.error}. What to do about it is in the cause, in the console:`,
     ],
   });
 }

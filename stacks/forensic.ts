@@ -1,11 +1,11 @@
 import { Duration, RemovalPolicy } from "aws-cdk-lib";
+import * as cloudwatch from "aws-cdk-lib/aws-cloudwatch";
+import { SnsAction } from "aws-cdk-lib/aws-cloudwatch-actions";
 import * as events from "aws-cdk-lib/aws-events";
 import * as targets from "aws-cdk-lib/aws-events-targets";
 import * as iam from "aws-cdk-lib/aws-iam";
 import * as kms from "aws-cdk-lib/aws-kms";
 import * as logs from "aws-cdk-lib/aws-logs";
-import * as sns from "aws-cdk-lib/aws-sns";
-import * as subscriptions from "aws-cdk-lib/aws-sns-subscriptions";
 import * as sqs from "aws-cdk-lib/aws-sqs";
 import type * as sfn from "aws-cdk-lib/aws-stepfunctions";
 import { Function as SstFunction, type StackContext } from "sst/constructs";
@@ -16,6 +16,8 @@ import type { ForensicSettings } from "../stage-settings.ts";
 import { forensicSettingsFor } from "../stages.ts";
 import { accept, INLINE_IS_MEANT } from "./accepted-findings.ts";
 import { FORENSIC_BUS } from "./forensic-names.ts";
+import { logsAndNotifications } from "./foundation.ts";
+import { notifications, OF_EXECUTION, tellFailures } from "./notifications.ts";
 import { workflow } from "./workflow.ts";
 
 type Stack = StackContext["stack"];
@@ -33,14 +35,8 @@ export function forensic({ stack, app }: StackContext) {
     removalPolicy: RemovalPolicy.RETAIN, // without it the copies are noise
   });
   const own = operationsKey(stack);
-  const topic = new sns.Topic(stack, "Notifications", {
-    displayName: "Forensic copies", // the sender of the mails
-    masterKey: own,
-    enforceSSL: true,
-  });
-  for (const email of settings.operations.emails) {
-    topic.addSubscription(new subscriptions.EmailSubscription(email));
-  }
+  const { emails } = settings.operations;
+  const topic = notifications(stack, { displayName: "Forensic copies", key: own, emails });
   const functionName = app.logicalPrefixedName(COPIER);
   const logGroup = new logs.LogGroup(stack, `${COPIER}Logs`, {
     logGroupName: `/aws/lambda/${functionName}`,
@@ -79,8 +75,25 @@ export function forensic({ stack, app }: StackContext) {
     statements: [],
   });
 
-  const bus = admit(stack, app.logicalPrefixedName(FORENSIC_BUS), settings, machine);
-  tellFailures(stack, machine, topic);
+  const { bus, deadLetters } = admit(stack, app.logicalPrefixedName(FORENSIC_BUS), {
+    settings,
+    machine,
+  });
+  new cloudwatch.Alarm(stack, "NotStarted", {
+    metric: deadLetters.metricApproximateNumberOfMessagesVisible(),
+    alarmDescription:
+      "A snapshot was shared and no copy was begun: its event is in the dead letters.",
+    ...{ threshold: 1, evaluationPeriods: 1 },
+    treatMissingData: cloudwatch.TreatMissingData.NOT_BREACHING,
+  }).addAlarmAction(new SnsAction(topic));
+  tellFailures(stack, "CopyFailed", {
+    ...{ machines: [machine], topic },
+    description: "A snapshot that was shared was not copied",
+    lines: [
+      `A forensic copy ended ${OF_EXECUTION.status}; its input names the snapshot.`,
+      `Error: ${OF_EXECUTION.error}. What to do about it is in the cause, in the console:`,
+    ],
+  });
   stack.addOutputs({
     Bus: bus.eventBusArn,
     CopierRole: fn.role?.roleArn ?? "",
@@ -97,35 +110,7 @@ function operationsKey(stack: Stack): kms.Key {
     pendingWindow: Duration.days(30),
     removalPolicy: RemovalPolicy.DESTROY,
   });
-  const { account, region, partition } = stack;
-  key.addToResourcePolicy(
-    new iam.PolicyStatement({
-      sid: "LogGroups",
-      principals: [new iam.ServicePrincipal(`logs.${region}.amazonaws.com`)],
-      actions: [
-        "kms:Encrypt",
-        "kms:Decrypt",
-        "kms:ReEncrypt*",
-        "kms:GenerateDataKey*",
-        "kms:DescribeKey",
-      ],
-      resources: ["*"], // in a key's policy: this key
-      conditions: {
-        ArnLike: {
-          "kms:EncryptionContext:aws:logs:arn": `arn:${partition}:logs:${region}:${account}:log-group:*`,
-        },
-      },
-    }),
-  );
-  key.addToResourcePolicy(
-    new iam.PolicyStatement({
-      sid: "EventsToTheTopic",
-      principals: [new iam.ServicePrincipal("events.amazonaws.com")],
-      actions: ["kms:GenerateDataKey*", "kms:Decrypt"],
-      resources: ["*"],
-      conditions: { StringEquals: { "aws:SourceAccount": account } },
-    }),
-  );
+  for (const statement of logsAndNotifications(stack)) key.addToResourcePolicy(statement);
   return key;
 }
 
@@ -170,9 +155,11 @@ function copierRole(
 function admit(
   stack: Stack,
   eventBusName: string,
-  { sources }: ForensicSettings,
-  machine: sfn.StateMachine,
-): events.EventBus {
+  {
+    settings: { sources },
+    machine,
+  }: { readonly settings: ForensicSettings; readonly machine: sfn.StateMachine },
+): { readonly bus: events.EventBus; readonly deadLetters: sqs.Queue } {
   const bus = new events.EventBus(stack, "Bus", { eventBusName });
   bus.addToResourcePolicy(
     new iam.PolicyStatement({
@@ -185,12 +172,12 @@ function admit(
       },
     }),
   );
-  const deadLetterQueue = new sqs.Queue(stack, "DeadLetters", {
+  const deadLetters = new sqs.Queue(stack, "DeadLetters", {
     encryption: sqs.QueueEncryption.SQS_MANAGED,
     enforceSSL: true,
     retentionPeriod: Duration.days(14),
   });
-  accept(deadLetterQueue, { "AwsSolutions-SQS3": "It is the dead-letter queue." });
+  accept(deadLetters, { "AwsSolutions-SQS3": "It is the dead-letter queue; an alarm watches it." });
   const role = new iam.Role(stack, "RuleRole", {
     assumedBy: new iam.ServicePrincipal("events.amazonaws.com"),
   });
@@ -203,30 +190,7 @@ function admit(
       detailType: [SNAPSHOT_SHARED],
       account: [...sources],
     },
-    targets: [new targets.SfnStateMachine(machine, { role, deadLetterQueue })],
+    targets: [new targets.SfnStateMachine(machine, { role, deadLetterQueue: deadLetters })],
   });
-  return bus;
-}
-
-function tellFailures(stack: Stack, machine: sfn.StateMachine, topic: sns.ITopic): void {
-  const field = events.EventField.fromPath;
-  new events.Rule(stack, "CopyFailed", {
-    description: "A snapshot that was shared was not copied",
-    eventPattern: {
-      source: ["aws.states"],
-      detailType: ["Step Functions Execution Status Change"],
-      detail: {
-        stateMachineArn: [machine.stateMachineArn],
-        status: ["FAILED", "TIMED_OUT", "ABORTED"],
-      },
-    },
-    targets: [
-      new targets.SnsTopic(topic, {
-        message: events.RuleTargetInput.fromText(
-          `A forensic copy ended ${field("$.detail.status")}: ${field("$.detail.cause")} ` +
-            `Execution ${field("$.detail.executionArn")}; its input names the snapshot. Redrive it once the cause is gone.`,
-        ),
-      }),
-    ],
-  });
+  return { bus, deadLetters };
 }

@@ -55,29 +55,55 @@ export function foundation({ stack, app }: StackContext) {
   return { key, accessLogs };
 }
 
+const USE = ["kms:Encrypt", "kms:Decrypt", "kms:ReEncrypt*", "kms:GenerateDataKey*"];
+
 /** Services of this account and region that encrypt with the key on behalf of what the stage makes. */
 function servicesThatUse(stack: StackContext["stack"]): readonly iam.PolicyStatement[] {
-  const { account, region, partition } = stack;
-  const use = ["kms:Encrypt", "kms:Decrypt", "kms:ReEncrypt*", "kms:GenerateDataKey*"];
+  const { account, region } = stack;
   const sourceAccount = { StringEquals: { "aws:SourceAccount": account } };
   return [
-    new iam.PolicyStatement({
-      sid: "LogGroups",
-      principals: [new iam.ServicePrincipal(`logs.${region}.amazonaws.com`)],
-      actions: [...use, "kms:DescribeKey"],
-      resources: ["*"], // in a key's policy: this key
-      conditions: {
-        ArnLike: {
-          "kms:EncryptionContext:aws:logs:arn": `arn:${partition}:logs:${region}:${account}:log-group:*`,
-        },
-      },
-    }),
     new iam.PolicyStatement({
       sid: "FlowLogs",
       principals: [new iam.ServicePrincipal("delivery.logs.amazonaws.com")],
       actions: ["kms:GenerateDataKey*", "kms:Decrypt"],
       resources: ["*"],
       conditions: sourceAccount,
+    }),
+    ...logsAndNotifications(stack),
+    new iam.PolicyStatement({
+      sid: "DisksOfNodes",
+      principals: [new iam.AnyPrincipal()],
+      actions: [...USE, "kms:CreateGrant", "kms:DescribeKey"],
+      resources: ["*"],
+      // As AWS's own key for EBS: whoever may start the instance, through EC2 and no other way.
+      conditions: {
+        StringEquals: {
+          "kms:CallerAccount": account,
+          "kms:ViaService": `ec2.${region}.amazonaws.com`,
+        },
+      },
+    }),
+  ];
+}
+
+/** CloudWatch Logs, and alarms and events on their way to an encrypted topic. */
+export function logsAndNotifications({
+  account,
+  region,
+  partition,
+}: StackContext["stack"]): readonly iam.PolicyStatement[] {
+  const sourceAccount = { StringEquals: { "aws:SourceAccount": account } };
+  return [
+    new iam.PolicyStatement({
+      sid: "LogGroups",
+      principals: [new iam.ServicePrincipal(`logs.${region}.amazonaws.com`)],
+      actions: [...USE, "kms:DescribeKey"],
+      resources: ["*"], // in a key's policy: this key
+      conditions: {
+        ArnLike: {
+          "kms:EncryptionContext:aws:logs:arn": `arn:${partition}:logs:${region}:${account}:log-group:*`,
+        },
+      },
     }),
     new iam.PolicyStatement({
       sid: "AlarmsAndEventsToTheTopic",
@@ -87,19 +113,6 @@ function servicesThatUse(stack: StackContext["stack"]): readonly iam.PolicyState
       actions: ["kms:GenerateDataKey*", "kms:Decrypt"],
       resources: ["*"],
       conditions: sourceAccount,
-    }),
-    new iam.PolicyStatement({
-      sid: "DisksOfNodes",
-      principals: [new iam.AnyPrincipal()],
-      actions: [...use, "kms:CreateGrant", "kms:DescribeKey"],
-      resources: ["*"],
-      // As AWS's own key for EBS: whoever may start the instance, through EC2 and no other way.
-      conditions: {
-        StringEquals: {
-          "kms:CallerAccount": account,
-          "kms:ViaService": `ec2.${region}.amazonaws.com`,
-        },
-      },
     }),
   ];
 }

@@ -1,14 +1,13 @@
 import { Duration } from "aws-cdk-lib";
 import * as cloudwatch from "aws-cdk-lib/aws-cloudwatch";
 import { SnsAction } from "aws-cdk-lib/aws-cloudwatch-actions";
-import * as events from "aws-cdk-lib/aws-events";
-import * as targets from "aws-cdk-lib/aws-events-targets";
 import type * as sns from "aws-cdk-lib/aws-sns";
 import type { IStateMachine } from "aws-cdk-lib/aws-stepfunctions";
 import { type StackContext, use } from "sst/constructs";
 import type { StateName } from "../functions/contract.ts";
 import { settingsFor } from "../stages.ts";
 import { detection } from "./detection.ts";
+import { OF_EXECUTION, tellFailures } from "./notifications.ts";
 import { operations } from "./operations.ts";
 import { metricsNamespace, playbook } from "./playbook.ts";
 
@@ -95,7 +94,7 @@ export function monitoring({ stack, app }: StackContext) {
     alarms(`${state}Fails`, troubles, 3, `Function ${state} fails or is throttled: see its log.`);
   }
 
-  tellFailures(stack, Object.values(machines), topic);
+  tellFailedRuns(stack, Object.values(machines), topic);
   addDashboard(stack, app.logicalPrefixedName("containment"), {
     runs: machines.contain,
     timeToContain,
@@ -137,32 +136,16 @@ function alarmsTo(stack: Stack, topic: sns.ITopic) {
 }
 
 /** The alarm says that a run failed; this says which, why, and the command that makes it go on. */
-function tellFailures(stack: Stack, machines: readonly IStateMachine[], topic: sns.ITopic): void {
-  const field = events.EventField.fromPath;
-  const arn = field("$.detail.executionArn");
-  const region = field("$.region");
-  const lines = [
-    `Containment run ${field("$.detail.name")} ended ${field("$.detail.status")}.`,
-    `It may have changed the cluster before: its case stays open, and further alerts about the same`,
-    `target join it and do not act until it is redriven.`,
-    `Error: ${field("$.detail.error")}. What to do about it is in the cause, in the console:`,
-    `https://${region}.console.aws.amazon.com/states/home?region=${region}#/v2/executions/details/${arn}`,
-    `Then: aws stepfunctions redrive-execution --region ${region} --execution-arn ${arn}`,
-  ];
-  new events.Rule(stack, "RunFailed", {
+function tellFailedRuns(stack: Stack, machines: readonly IStateMachine[], topic: sns.ITopic): void {
+  const { name, status, error } = OF_EXECUTION;
+  tellFailures(stack, "RunFailed", {
+    ...{ machines, topic },
     description: "A containment run failed, timed out or was aborted",
-    eventPattern: {
-      source: ["aws.states"],
-      detailType: ["Step Functions Execution Status Change"],
-      detail: {
-        stateMachineArn: machines.map(({ stateMachineArn }) => stateMachineArn),
-        status: ["FAILED", "TIMED_OUT", "ABORTED"],
-      },
-    },
-    targets: [
-      new targets.SnsTopic(topic, {
-        message: events.RuleTargetInput.fromMultilineText(lines.join("\n")),
-      }),
+    lines: [
+      `Containment run ${name} ended ${status}.`,
+      `It may have changed the cluster before: its case stays open, and further alerts about the same`,
+      `target join it and do not act until it is redriven.`,
+      `Error: ${error}. What to do about it is in the cause, in the console:`,
     ],
   });
 }
