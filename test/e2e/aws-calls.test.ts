@@ -54,6 +54,8 @@ function neededFor({ commandName, input, error }: Call): readonly string[] {
       return [`s3:GetObject${input.VersionId ? "Version" : ""} on ${object}`, "kms:Decrypt on key"];
     case "GetObjectRetentionCommand":
       return [`s3:GetObjectRetention on ${object}`];
+    case "ListObjectsV2Command":
+      return ["s3:ListBucket on bucket"];
     case "ListObjectVersionsCommand":
       return ["s3:ListBucketVersions on bucket"];
     case "DeleteObjectCommand":

@@ -123,9 +123,10 @@ async function limitTo(further: number): Promise<() => Promise<void>> {
   return () => set(variables);
 }
 
-test("of four new targets at once the circuit breaker lets two through, and tells of the others", async () => {
+test("of three new targets at once the circuit breaker lets two through, and tells of the third", async () => {
   const shop = await openShop("flood");
-  const pods = [...shop.checkout.pods, ...shop.frontend.pods, ...shop.database.pods];
+  // One of each workload: a rollout for one pod would take its sibling away.
+  const pods = [victimOf(shop), ...shop.frontend.pods, ...shop.database.pods];
   const restore = await limitTo(2);
 
   const results = await Promise.all(
@@ -133,7 +134,7 @@ test("of four new targets at once the circuit breaker lets two through, and tell
   ).finally(restore);
 
   const acting = results.filter(({ mode }) => mode === "containment");
-  expect(pods).toHaveLength(4);
+  expect(pods).toHaveLength(3);
   expect(acting).toHaveLength(2);
   for (const { case: ref, mode, brakes } of results) {
     const names = await policyNames(shop.namespace);
