@@ -25,7 +25,7 @@ export async function openArchive(path: string): Promise<Archive> {
   });
   return {
     async add(name, content) {
-      const part = new ZipDeflate(name, { level: 6 });
+      const part = new ZipDeflate(nameInside(name), { level: 6 });
       zip.add(part);
       part.push(typeof content === "string" ? Buffer.from(content) : content, true);
       if (failure) throw failure;
@@ -40,4 +40,16 @@ export async function openArchive(path: string): Promise<Archive> {
       await rm(path, { force: true });
     },
   };
+}
+
+/**
+ * The name as it may stand in an archive: one that leads out of the folder where the archive is
+ * unpacked is shown and leads nowhere. Names are keys of the bucket, which whoever takes a function
+ * over can choose.
+ */
+function nameInside(name: string): string {
+  return name
+    .split("/")
+    .map((part) => (/^\.{0,2}$/.test(part) ? `(${part})` : part.replaceAll(/[\\:\p{Cc}]/gu, "_")))
+    .join("/");
 }

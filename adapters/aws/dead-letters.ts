@@ -30,7 +30,8 @@ const WAIT_SECONDS = 2;
 
 /** The dead-letter queue, read by a person with their own rights. */
 export function deadLetterQueue(QueueUrl: string, config: SQSClientConfig) {
-  const sqs = new SQSClient(config);
+  // The SDK would go to the host in the queue's URL, past an endpoint that the operator names.
+  const sqs = new SQSClient({ ...config, useQueueUrlAsEndpoint: false });
   return {
     /** How many somebody else holds just now: they cannot be seen. */
     async heldByOthers(): Promise<number> {

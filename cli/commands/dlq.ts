@@ -161,8 +161,26 @@ async function open(stage: string) {
 
 type Queue = ReturnType<typeof deadLetterQueue>;
 
+/** Looks for a message of which somebody else may hold some just now, as another `dlq` does. */
+const LOOKS = 5;
+
 /** The message of that id; what else was met on the way is shown to others again. */
 async function find(queue: Queue, id: string, stage: string): Promise<HeldLetter> {
+  for (let look = 1; ; look += 1) {
+    const found = await lookFor(queue, id);
+    if (found) return found;
+    const hidden = await queue.heldByOthers();
+    if (hidden === 0) throw new Error(`stage ${stage} has no dead letter ${id}`);
+    if (look === LOOKS) {
+      throw new Error(
+        `dead letter ${id} is not to be seen in stage ${stage}; ${hidden} are held by somebody else, ` +
+          `for at most ${HOLD_SECONDS} s: try again then`,
+      );
+    }
+  }
+}
+
+async function lookFor(queue: Queue, id: string): Promise<HeldLetter | undefined> {
   const others: HeldLetter[] = [];
   try {
     for await (const batch of queue.walk()) {
@@ -170,12 +188,10 @@ async function find(queue: Queue, id: string, stage: string): Promise<HeldLetter
       others.push(...batch.filter((each) => each !== wanted));
       if (wanted) return wanted;
     }
+    return undefined;
   } finally {
     await queue.putBack(others);
   }
-  const hidden = await queue.heldByOthers();
-  const perhaps = hidden > 0 ? `; ${hidden} are held by somebody else just now` : "";
-  throw new Error(`stage ${stage} has no dead letter ${id}${perhaps}`);
 }
 
 /** Why a message is not sent again, or null. */

@@ -3,9 +3,7 @@
  * elsewhere on the screen, or read differently from what it is (C0, DEL, C1, U+061C, U+200E-200F,
  * U+2028-202E, U+2066-2069, U+FEFF, halves of surrogate pairs).
  */
-const CONTROLS =
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is taken out
-  /[\u0000-\u001f\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff\ud800-\udfff]/gu;
+const CONTROLS = /[\p{Cc}\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff\ud800-\udfff]/gu;
 
 /** The text for a terminal: controls are shown as `\u{1b}`, lines and tabs are left. */
 export function printable(text: string): string {

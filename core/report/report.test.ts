@@ -42,6 +42,21 @@ test("whatever a cell holds, it adds no element, row or column", () => {
   );
 });
 
+test("an address that an attacker wrote becomes no link", () => {
+  const row = "see https://evil.test/x or www.evil.test or a@evil.test";
+  const report: Report = { title: "x", sections: [{ title: "x", rows: [[row]] }] };
+
+  expect(toMarkdown(report)).not.toMatch(/[a-z]:\/\/|www\.|[^\\]@/);
+  expect(toHtml(report)).not.toContain("<a");
+});
+
+test("no text turns the direction of what follows it", () => {
+  const report: Report = { title: "a\u202eb", sections: [{ title: "x", rows: [["c\u2066d"]] }] };
+
+  expect(toMarkdown(report)).not.toMatch(/[\u202a-\u202e\u2066-\u2069]/);
+  expect(toHtml(report)).not.toMatch(/[\u202a-\u202e\u2066-\u2069]/);
+});
+
 test("a page of HTML loads nothing from anywhere", () => {
   expect(toHtml(REPORT)).toContain("default-src 'none'");
   expect(toHtml(REPORT)).not.toMatch(/src=|href=|<script/);

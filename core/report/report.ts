@@ -70,9 +70,15 @@ function headOf({ head, rows }: Pick<Section, "rows"> & { head?: readonly string
   return head ?? (rows[0] ?? [""]).map(() => " ");
 }
 
-/** On one line, and without a character that Markdown or HTML would take for its own. */
+/**
+ * On one line, and without a character that Markdown or HTML would take for its own. Many viewers
+ * make a link of whatever looks like an address, so its colon, its `www.` and its `@` are hidden too.
+ */
 function markdownText(text: string): string {
-  return htmlText(oneLine(text)).replaceAll(/[\\`*_{}[\]()#+!|~-]/g, "\\$&");
+  return htmlText(text)
+    .replaceAll(/[\\`*_{}[\]()#+!|~@-]/g, "\\$&")
+    .replaceAll("://", "\\://")
+    .replaceAll(/www\./gi, (found) => `${found.slice(0, 3)}\\.`);
 }
 
 const ENTITIES: Readonly<Record<string, string>> = {
@@ -84,5 +90,5 @@ const ENTITIES: Readonly<Record<string, string>> = {
 };
 
 function htmlText(text: string): string {
-  return text.replaceAll(/[&<>"']/g, (character) => ENTITIES[character] ?? character);
+  return oneLine(text).replaceAll(/[&<>"']/g, (character) => ENTITIES[character] ?? character);
 }

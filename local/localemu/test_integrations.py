@@ -153,6 +153,44 @@ class EventBridge(AsARole):
         self.assertTrue(eventually(lambda: bool(received(url)), 10))
 
 
+    def test_each_policy_resource_of_a_bus_is_a_statement_of_its_policy(self) -> None:
+        def template(*sources: str) -> str:
+            statements = {
+                f"No{source}": {
+                    "Effect": "Deny",
+                    "Principal": "*",
+                    "Action": "events:PutEvents",
+                    "Resource": arn("events", f"event-bus/{self.bus}"),
+                    "Condition": {"StringEquals": {"events:source": source}},
+                }
+                for source in sources
+            }
+            resources = {
+                name: {
+                    "Type": "AWS::Events::EventBusPolicy",
+                    "Properties": {
+                        "EventBusName": self.bus,
+                        "StatementId": name,
+                        "Statement": statement,
+                    },
+                }
+                for name, statement in statements.items()
+            }
+            return json.dumps({"Resources": resources})
+
+        def names() -> list[str]:
+            found = json.loads(client("events").describe_event_bus(Name=self.bus)["Policy"])
+            return sorted(statement["Sid"] for statement in found["Statement"])
+
+        stacks, stack = client("cloudformation"), name("stack")
+        stacks.create_stack(StackName=stack, TemplateBody=template("one", "two", "three"))
+        stacks.get_waiter("stack_create_complete").wait(StackName=stack)
+        self.assertEqual(names(), ["Noone", "Nothree", "Notwo"])
+        stacks.update_stack(StackName=stack, TemplateBody=template("one", "four"))
+        stacks.get_waiter("stack_update_complete").wait(StackName=stack)
+        self.assertEqual(names(), ["Nofour", "Noone"])
+
+
 class Pipes(AsARole):
     def setUp(self) -> None:
         bus = name("bus")
