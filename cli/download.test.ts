@@ -95,7 +95,10 @@ test("a whole part is only verified", async () => {
 });
 
 test.each([
-  ["altered at the server", async () => publish({}, Buffer.from(content).fill(~(content[0] ?? 0), 0, 1))],
+  [
+    "altered at the server",
+    async () => publish({}, Buffer.from(content).fill(~(content[0] ?? 0), 0, 1)),
+  ],
   [
     "begun from something else",
     async () => {

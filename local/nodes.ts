@@ -14,7 +14,7 @@ import {
   ModifyInstanceAttributeCommand,
   RunInstancesCommand,
 } from "@aws-sdk/client-ec2";
-import { CoreV1Api, type V1Node } from "@kubernetes/client-node";
+import { CoreV1Api, PatchStrategy, setHeaderOptions, type V1Node } from "@kubernetes/client-node";
 import { DO_NOT_DISRUPT, REASON_ANNOTATION } from "../core/node/preservation-plan.ts";
 import { CASE_LABEL } from "../core/quarantine/labels.ts";
 import type { LocalStage } from "./stage.ts";
@@ -24,6 +24,7 @@ const region = "us-east-1";
 export const availabilityZone = `${region}a`;
 const instanceType = "m6i.large";
 const readyLimitMs = 60_000;
+const MERGE = setHeaderOptions("Content-Type", PatchStrategy.MergePatch);
 
 /** Nodes that are kept and given back together: a managed node group in a subnet of its own. */
 export interface NodeGroup {
@@ -83,16 +84,11 @@ export async function releaseNodes(
   const { items } = await core.listNode({ labelSelector });
   const kept = items.filter(({ metadata }) => metadata?.annotations?.[DO_NOT_DISRUPT]);
   for (const node of kept) {
-    const marks = [CASE_LABEL, REASON_ANNOTATION, DO_NOT_DISRUPT].filter(
-      (mark) => mark in (node.metadata?.annotations ?? {}),
-    );
-    const body = [
-      { op: "add", path: "/spec/unschedulable", value: false },
-      ...marks.map((mark) => ({
-        ...{ op: "remove", path: `/metadata/annotations/${mark.replaceAll("/", "~1")}` },
-      })),
-    ];
-    await core.patchNode({ name: node.metadata?.name ?? "", body });
+    const marks = [CASE_LABEL, REASON_ANNOTATION, DO_NOT_DISRUPT];
+    const annotations = Object.fromEntries(marks.map((mark) => [mark, null]));
+    const body = { spec: { unschedulable: false }, metadata: { annotations } };
+    // A merge: somebody else may release the same node at the same time.
+    await core.patchNode({ name: node.metadata?.name ?? "", body }, MERGE);
     const DisableApiTermination = { Value: false };
     const InstanceId = instanceIdOf(node);
     await ec2.send(new ModifyInstanceAttributeCommand({ InstanceId, DisableApiTermination }));

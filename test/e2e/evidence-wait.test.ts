@@ -71,7 +71,7 @@ async function wait(code: string) {
     ...{ QueryLanguage: "JSONata", StartAt: "SnapshotBefore" },
     States: {
       ...{ SnapshotBefore, SnapshotBeforeAgain, WaitForSnapshot },
-      ApplyPolicy: { Type: "Pass", End: true },
+      CheckBeforePolicy: { Type: "Pass", End: true },
     },
   }).replaceAll("$" + "{SnapshotBeforeFunction}", name);
   const { stateMachineArn } = await sfn.send(
@@ -91,7 +91,8 @@ async function wait(code: string) {
   const { missing } = z
     .object({ missing: z.array(z.object({ state: z.string(), error: z.string() })) })
     .parse(output);
-  const waitedMs = (entered("ApplyPolicy")[0]?.timestamp?.getTime() ?? Infinity) - until + WAIT_MS;
+  const waitedMs =
+    (entered("CheckBeforePolicy")[0]?.timestamp?.getTime() ?? Infinity) - until + WAIT_MS;
   return { attempts: entered("SnapshotBefore").length, waitedMs, missing };
 }
 

@@ -40,6 +40,7 @@ test("only a write can fail where a state writes to the cluster", () => {
     "ApplyPolicy",
     "CompletePolicy",
     "PreserveNode",
+    "ReapplyPolicy",
   ]);
 });
 

@@ -1,4 +1,4 @@
-/** What the real authorizer grants to our groups, against what the code declares, and their queue. */
+/** What the real authorizer grants to our groups, against what the code declares. Alone: all that is granted counts. */
 import { once } from "node:events";
 import { type RequestOptions, request } from "node:https";
 import {
@@ -15,14 +15,14 @@ import {
   type V1ResourceRule,
 } from "@kubernetes/client-node";
 import { beforeAll, describe, expect, test } from "vitest";
-import { describePermission, rightsOf } from "../../core/cluster/rights.ts";
-import { CALICO_AGENT, SYSTEM_NAMESPACE } from "../../core/kubernetes.ts";
-import { CLUSTER_STATES, groupsOf, READERS } from "../../kubernetes/groups.ts";
-import { PRIORITY } from "../../kubernetes/priority.ts";
-import { MEMBERS } from "../../kubernetes/rbac.ts";
-import { waitFor } from "../../local/wait.ts";
-import { aws, core, kubeconfig, stage } from "./harness.ts";
-import { asResponder, template } from "./quarantine.ts";
+import { describePermission, rightsOf } from "../../../core/cluster/rights.ts";
+import { CALICO_AGENT, SYSTEM_NAMESPACE } from "../../../core/kubernetes.ts";
+import { CLUSTER_STATES, groupsOf, READERS } from "../../../kubernetes/groups.ts";
+import { PRIORITY } from "../../../kubernetes/priority.ts";
+import { MEMBERS } from "../../../kubernetes/rbac.ts";
+import { waitFor } from "../../../local/wait.ts";
+import { aws, core, kubeconfig, stage } from "../harness.ts";
+import { asResponder, template } from "../quarantine.ts";
 
 const authorization = kubeconfig.makeApiClient(AuthorizationV1Api);
 /** A namespace of which nothing is known: what is granted there is granted in all. */
