@@ -1,4 +1,7 @@
-/** The way of a person into the private cluster, from a machine as `operator-machine.ts` makes it. */
+/**
+ * The way of a person into the private cluster, from a machine as `operator-machine.ts` makes it. Alone:
+ * the machine is a node, and its person may do everything.
+ */
 import { type ChildProcessByStdio, spawn } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
 import { writeFile } from "node:fs/promises";
@@ -8,17 +11,17 @@ import { createInterface } from "node:readline";
 import type { Readable } from "node:stream";
 import { afterAll, beforeAll, expect, onTestFinished, test } from "vitest";
 import * as z from "zod";
-import { eksClusters } from "../../adapters/aws/eks-clusters.ts";
-import { copiesOf } from "../../cli/images.ts";
-import { openTunnel } from "../../cli/tunnel/tunnel.ts";
-import { manifestsOf, WORKLOADS } from "../../cli/workloads.ts";
-import { freePorts } from "../../local/ports.ts";
-import { waitFor } from "../../local/wait.ts";
-import { type Ended, endOfProgram } from "../programs.ts";
-import { aws, core, rbac, stage } from "./harness.ts";
-import { type OperatorMachine, startOperatorMachine } from "./operator-machine.ts";
+import { eksClusters } from "../../../adapters/aws/eks-clusters.ts";
+import { copiesOf } from "../../../cli/images.ts";
+import { openTunnel } from "../../../cli/tunnel/tunnel.ts";
+import { manifestsOf, WORKLOADS } from "../../../cli/workloads.ts";
+import { freePorts } from "../../../local/ports.ts";
+import { waitFor } from "../../../local/wait.ts";
+import { type Ended, endOfProgram } from "../../programs.ts";
+import { aws, core, rbac, stage } from "../harness.ts";
+import { type OperatorMachine, startOperatorMachine } from "../operator-machine.ts";
 
-const root = join(import.meta.dirname, "../..");
+const root = join(import.meta.dirname, "../../..");
 /** What AmazonEKSClusterAdminPolicy gives on EKS; the emulated EKS only records it. */
 const administrator = "tunnel-test-administrator";
 
