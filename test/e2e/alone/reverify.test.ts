@@ -1,17 +1,20 @@
-/** What becomes of a containment that somebody undoes while its case is open. */
+/**
+ * What becomes of a containment that somebody undoes while its case is open. Alone: a shop of another
+ * file gives nodes back, which is drift.
+ */
 
 import { SFNClient, StartExecutionCommand } from "@aws-sdk/client-sfn";
 import { SNSClient, SubscribeCommand } from "@aws-sdk/client-sns";
 import { DeleteMessageCommand, ReceiveMessageCommand } from "@aws-sdk/client-sqs";
 import { beforeAll, expect, test } from "vitest";
-import { executions as executionsOf } from "../../adapters/aws/executions.ts";
-import { openCaseKey, verdictsPrefix } from "../../core/evidence/keys.ts";
-import type { RunResult } from "../../core/evidence/record-run.ts";
-import type { VerdictRecord } from "../../core/evidence/schemas/reverification.ts";
-import { CASE_LABEL } from "../../core/quarantine/labels.ts";
-import { followExecution } from "../../local/follow.ts";
-import type { Shop } from "../../local/scene.ts";
-import { waitFor } from "../../local/wait.ts";
+import { executions as executionsOf } from "../../../adapters/aws/executions.ts";
+import { openCaseKey, verdictsPrefix } from "../../../core/evidence/keys.ts";
+import type { RunResult } from "../../../core/evidence/record-run.ts";
+import type { VerdictRecord } from "../../../core/evidence/schemas/reverification.ts";
+import { CASE_LABEL } from "../../../core/quarantine/labels.ts";
+import { followExecution } from "../../../local/follow.ts";
+import type { Shop } from "../../../local/scene.ts";
+import { waitFor } from "../../../local/wait.ts";
 import {
   aws,
   containment,
@@ -27,7 +30,7 @@ import {
   sqs,
   store,
   victimOf,
-} from "./harness.ts";
+} from "../harness.ts";
 
 const { reverifyStateMachineArn } = deployment;
 const looks = executionsOf(reverifyStateMachineArn, aws);
