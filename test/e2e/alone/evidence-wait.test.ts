@@ -1,6 +1,6 @@
 /**
  * How long containment waits for evidence: the states around SnapshotBefore, as the workflow has
- * them, on functions that hang and that fail.
+ * them, on functions that hang and that fail. Alone: it counts attempts within seconds.
  */
 import { randomUUID } from "node:crypto";
 import { readFileSync } from "node:fs";
@@ -20,9 +20,9 @@ import {
 import { strToU8, zipSync } from "fflate";
 import { expect, test } from "vitest";
 import * as z from "zod";
-import { followExecution } from "../../local/follow.ts";
-import { projectRoot } from "../../local/project.ts";
-import { aws, executions } from "./harness.ts";
+import { followExecution } from "../../../local/follow.ts";
+import { projectRoot } from "../../../local/project.ts";
+import { aws, executions } from "../harness.ts";
 
 const WAIT_MS = 5_000;
 /** A function that hangs does so for much longer. */
