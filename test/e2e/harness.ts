@@ -12,6 +12,7 @@ import {
   SetQueueAttributesCommand,
   SQSClient,
 } from "@aws-sdk/client-sqs";
+import { PutParameterCommand, SSMClient } from "@aws-sdk/client-ssm";
 import {
   CoreV1Api,
   KubeConfig,
@@ -26,6 +27,7 @@ import type { Writer } from "../../core/evidence/custody.ts";
 import { runPrefix } from "../../core/evidence/keys.ts";
 import type { RunResult } from "../../core/evidence/record-run.ts";
 import { type Verification, verifyRun } from "../../core/evidence/verify.ts";
+import type { StateName } from "../../functions/contract.ts";
 import { type AlertTarget, sendToQueue, terminalShellAlert } from "../../local/falco.ts";
 import { executionOf, followExecution } from "../../local/follow.ts";
 import { createShop, type ScenePod, type Shop } from "../../local/scene.ts";
@@ -50,6 +52,17 @@ export const store = evidenceBucket(deployment.evidenceBucket, aws, writer);
 export const s3 = new S3Client(aws);
 export const sqs = new SQSClient(aws);
 const events = new EventBridgeClient(aws);
+
+/** The deployed function of a state. */
+export const functionName = (state: StateName) => `local-eks-containment-${state}`;
+
+const ssm = new SSMClient(aws);
+
+/** Turns the stage's kill switch, as a person does. */
+export async function turnKillSwitch(Value: "released" | "engaged"): Promise<void> {
+  const Name = deployment.killSwitch;
+  await ssm.send(new PutParameterCommand({ Name, Value, Type: "String", Overwrite: true }));
+}
 
 /** A shop in a namespace that no other test uses. */
 export function openShop(name: string): Promise<Shop> {

@@ -12,7 +12,7 @@ import {
 } from "@aws-sdk/client-lambda";
 import { strToU8, zipSync } from "fflate";
 import type { StateName } from "../../functions/contract.ts";
-import { aws } from "./harness.ts";
+import { aws, functionName } from "./harness.ts";
 
 const lambda = new LambdaClient(aws);
 
@@ -55,7 +55,7 @@ export const handler = async (calls) => {
 
 /** Puts an intruder beside a state's function. */
 export async function intruderIn(state: StateName): Promise<Intruder> {
-  const product = { FunctionName: `local-eks-containment-${state}` };
+  const product = { FunctionName: functionName(state) };
   const { Role = "", VpcConfig } = await lambda.send(new GetFunctionConfigurationCommand(product));
   const { SubnetIds = [], SecurityGroupIds = [] } = VpcConfig ?? {};
   const FunctionName = `intruder-in-${state}`;

@@ -9,13 +9,13 @@ import {
 import { GetFunctionConfigurationCommand, LambdaClient } from "@aws-sdk/client-lambda";
 import * as z from "zod";
 import type { StateName } from "../../functions/contract.ts";
-import { aws } from "./harness.ts";
+import { aws, functionName } from "./harness.ts";
 
 const iam = new IAMClient(aws);
 const lambda = new LambdaClient(aws);
 
 export async function roleOf(state: StateName): Promise<string> {
-  const FunctionName = `local-eks-containment-${state}`;
+  const FunctionName = functionName(state);
   const { Role = "" } = await lambda.send(new GetFunctionConfigurationCommand({ FunctionName }));
   return nameIn(Role);
 }

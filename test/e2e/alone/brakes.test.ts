@@ -10,7 +10,6 @@ import {
   UpdateFunctionConfigurationCommand,
   waitUntilFunctionUpdatedV2,
 } from "@aws-sdk/client-lambda";
-import { PutParameterCommand, SSMClient } from "@aws-sdk/client-ssm";
 import { afterEach, expect, test } from "vitest";
 import type { StateName } from "../../../functions/contract.ts";
 import { executionOf, followExecution } from "../../../local/follow.ts";
@@ -20,6 +19,7 @@ import {
   deployment,
   endOf,
   executions,
+  functionName,
   openShop,
   policyNames,
   raiseAlert,
@@ -27,20 +27,15 @@ import {
   stage,
   stateNames,
   store,
+  turnKillSwitch,
   verify,
   victimOf,
 } from "../harness.ts";
 
 const lambda = new LambdaClient(aws);
-const ssm = new SSMClient(aws);
-const functionOf = (state: StateName) => ({ FunctionName: `local-eks-containment-${state}` });
+const functionOf = (state: StateName) => ({ FunctionName: functionName(state) });
 
-async function turn(Value: "released" | "engaged"): Promise<void> {
-  const Name = deployment.killSwitch;
-  await ssm.send(new PutParameterCommand({ Name, Value, Type: "String", Overwrite: true }));
-}
-
-afterEach(() => turn("released"));
+afterEach(() => turnKillSwitch("released"));
 
 /** The end of a run whose kill switch is engaged while it waits at a state. */
 async function engagedAt(state: StateName, namespace: string, victim: ReturnType<typeof victimOf>) {
@@ -53,7 +48,7 @@ async function engagedAt(state: StateName, namespace: string, victim: ReturnType
   await waitFor({ what: state, limitMs: 30_000 }, async () =>
     (await stateNames(arn)).includes(state) ? true : undefined,
   );
-  await turn("engaged");
+  await turnKillSwitch("engaged");
   await lambda.send(new DeleteFunctionConcurrencyCommand(held));
   return resultOf(await followExecution(arn, executions));
 }
@@ -80,7 +75,7 @@ test("engaged after the case was opened, the kill switch still keeps the run fro
   expect(await verify(result.case.runId)).toMatchObject({ verified: true });
 
   // The target is free: the next alert acts.
-  await turn("released");
+  await turnKillSwitch("released");
   const next = resultOf(await endOf((await raiseAlert(shop.namespace, victimOf(shop))).id));
   expect(next).toMatchObject({ verdict: "contained", brakes: [] });
 });

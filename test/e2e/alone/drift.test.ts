@@ -12,10 +12,9 @@ import {
   DescribeClusterCommand,
   UpdateAccessEntryCommand,
 } from "@aws-sdk/client-eks";
-import { PutParameterCommand, SSMClient } from "@aws-sdk/client-ssm";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import type { Finding } from "../../../core/readiness/finding.ts";
-import { aws, deployment, rbac, stage } from "../harness.ts";
+import { aws, functionName, rbac, stage, turnKillSwitch } from "../harness.ts";
 import { EC2, EKS, type Operator, operator } from "../operator.ts";
 
 const { clusterName } = stage;
@@ -116,7 +115,7 @@ test("whoever may not look at the cluster's rights is told that they are not kno
 });
 
 test("a deleted access entry is found, with the command that makes it again", async () => {
-  const principalArn = `${account}:role/local-eks-containment-ApplyPolicy`;
+  const principalArn = `${account}:role/${functionName("ApplyPolicy")}`;
   const key = { clusterName, principalArn };
   const kubernetesGroups = ["containment-apply-policy"];
 
@@ -176,20 +175,9 @@ test("a right that was taken away or added in the cluster is found", async () =>
 });
 
 test("an engaged kill switch is found", async () => {
-  const ssm = new SSMClient(aws);
-  const turn = (Value: string) =>
-    ssm.send(
-      new PutParameterCommand({
-        Name: deployment.killSwitch,
-        Value,
-        Type: "String",
-        Overwrite: true,
-      }),
-    );
-
   const findings = await changed(
-    () => turn("engaged"),
-    () => turn("released"),
+    () => turnKillSwitch("engaged"),
+    () => turnKillSwitch("released"),
   );
 
   expect(findings).toEqual([

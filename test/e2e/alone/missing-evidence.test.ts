@@ -5,6 +5,7 @@ import {
   waitUntilFunctionUpdatedV2,
 } from "@aws-sdk/client-lambda";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import type { StateName } from "../../../functions/contract.ts";
 import { followExecution } from "../../../local/follow.ts";
 import {
   aws,
@@ -12,6 +13,7 @@ import {
   deployment,
   endOf,
   executions,
+  functionName,
   openShop,
   policyNames,
   raiseAlert,
@@ -23,11 +25,11 @@ import {
 
 const lambda = new LambdaClient(aws);
 /** Without a record of what it finds, none of these writes anything. */
-const CAUGHT = ["SnapshotBefore", "PreserveNode", "SnapshotNodeEbs", "SnapshotAfter"];
+const CAUGHT = ["SnapshotBefore", "PreserveNode", "SnapshotNodeEbs", "SnapshotAfter"] as const;
 
 /** Leads a function's evidence to a bucket, which need not exist. */
-async function evidenceOf(state: string, bucket: string): Promise<void> {
-  const FunctionName = `local-eks-containment-${state}`;
+async function evidenceOf(state: StateName, bucket: string): Promise<void> {
+  const FunctionName = functionName(state);
   const { Environment } = await lambda.send(new GetFunctionConfigurationCommand({ FunctionName }));
   await lambda.send(
     new UpdateFunctionConfigurationCommand({
@@ -64,7 +66,7 @@ describe("where only what is not mandatory cannot be written", () => {
   });
 });
 
-describe.each(["OpenCase", "Authenticate"])("where S3 refuses what %s writes", (state) => {
+describe.each(["OpenCase", "Authenticate"] as const)("where S3 refuses what %s writes", (state) => {
   beforeAll(() => evidenceOf(state, "no-such-bucket"), 60_000);
   afterAll(() => evidenceOf(state, deployment.evidenceBucket), 60_000);
 

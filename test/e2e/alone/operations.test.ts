@@ -1,7 +1,7 @@
 /** What the people on call hear, and how they stop the stage. */
 import { SNSClient, SubscribeCommand } from "@aws-sdk/client-sns";
 import { ReceiveMessageCommand } from "@aws-sdk/client-sqs";
-import { DeleteParameterCommand, PutParameterCommand, SSMClient } from "@aws-sdk/client-ssm";
+import { DeleteParameterCommand, SSMClient } from "@aws-sdk/client-ssm";
 import { afterEach, beforeAll, expect, test } from "vitest";
 import { followExecution } from "../../../local/follow.ts";
 import { waitFor } from "../../../local/wait.ts";
@@ -17,6 +17,7 @@ import {
   resultOf,
   sqs,
   stateNames,
+  turnKillSwitch,
   verify,
   victimOf,
 } from "../harness.ts";
@@ -33,11 +34,7 @@ beforeAll(async () => {
   inbox = url;
 });
 
-async function turn(Value: "released" | "engaged"): Promise<void> {
-  await ssm.send(new PutParameterCommand({ Name, Value, Type: "String", Overwrite: true }));
-}
-
-afterEach(() => turn("released"));
+afterEach(() => turnKillSwitch("released"));
 
 /** The message about a run, by a text that only it holds. */
 function messageWith(text: string) {
@@ -70,7 +67,7 @@ test("a contained pod is told with verdict, place, links and the commands to go 
 test("while the kill switch is engaged a run is an audit that says why, and changes nothing", async () => {
   const shop = await openShop("braked");
   const before = await policyNames(shop.namespace);
-  await turn("engaged");
+  await turnKillSwitch("engaged");
 
   const result = resultOf(await endOf((await raiseAlert(shop.namespace, victimOf(shop))).id));
 
@@ -94,7 +91,7 @@ test("without an answer about the kill switch nothing is done, it is told, and a
   expect(Message).toContain("ended FAILED");
   expect(Message).toContain("aws stepfunctions redrive-execution --region us-east-1");
 
-  await turn("released");
+  await turnKillSwitch("released");
   await executions.redrive(failed.arn);
   const result = resultOf(await followExecution(failed.arn, executions));
 

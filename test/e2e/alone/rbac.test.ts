@@ -21,7 +21,7 @@ import { CLUSTER_STATES, groupsOf, READERS } from "../../../kubernetes/groups.ts
 import { PRIORITY } from "../../../kubernetes/priority.ts";
 import { MEMBERS } from "../../../kubernetes/rbac.ts";
 import { waitFor } from "../../../local/wait.ts";
-import { aws, core, kubeconfig, stage } from "../harness.ts";
+import { aws, core, functionName, kubeconfig, stage } from "../harness.ts";
 import { asResponder, template } from "../quarantine.ts";
 
 const authorization = kubeconfig.makeApiClient(AuthorizationV1Api);
@@ -129,7 +129,7 @@ describe("the access entries of the deployed functions", () => {
   const clusterName = stage.clusterName;
 
   test.each(CLUSTER_STATES)("make %s a member of its groups and of no others", async (state) => {
-    const FunctionName = `local-eks-containment-${state}`;
+    const FunctionName = functionName(state);
     const { Role } = await lambda.send(new GetFunctionConfigurationCommand({ FunctionName }));
 
     const { accessEntry } = await eks.send(

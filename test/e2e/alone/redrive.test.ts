@@ -12,6 +12,7 @@ import {
   aws,
   endOf,
   executions,
+  functionName,
   openShop,
   raiseAlert,
   rbac,
@@ -23,7 +24,7 @@ import {
 } from "../harness.ts";
 
 const lambda = new LambdaClient(aws);
-const APPLY_POLICY = { FunctionName: "local-eks-containment-ApplyPolicy" };
+const APPLY_POLICY = { FunctionName: functionName("ApplyPolicy") };
 
 async function apiServer(action: "stop" | "start"): Promise<void> {
   const answer = await fetch(`${stage.controlUrl}/${action}`, { method: "POST" });
