@@ -9,8 +9,11 @@ const sideBySide = { maxWorkers: 3, sequence: { groupOrder: 1 } };
 const onStage = {
   exclude: everywhere,
   globalSetup: "test/e2e/setup.ts",
-  testTimeout: 180_000,
-  hookTimeout: 180_000,
+  // Longer than all that a test waits for, which says what it waited for.
+  testTimeout: 240_000,
+  hookTimeout: 240_000,
+  // On a crowded machine any server can be late. The report names each test that needed it.
+  retry: 1,
 };
 
 export default defineConfig({

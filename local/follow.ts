@@ -6,7 +6,7 @@ import type { ExecutionReport, Executions, StateVisit } from "../adapters/aws/ex
 import { waitFor } from "./wait.ts";
 
 const startLimitMs = 30_000;
-const endLimitMs = 180_000;
+const endLimitMs = 150_000;
 
 /** A visit that ended. */
 export interface StateTime {
@@ -28,23 +28,34 @@ export async function executionOf(marker: string, executions: Executions): Promi
   });
 }
 
-/** Waits for the end, telling each state as it is left. */
+/**
+ * Waits for the end, telling each state as it is left.
+ *
+ * @throws where it did not end in time or could not be asked for: with the states that it went through.
+ */
 export async function followExecution(
   arn: string,
   executions: Executions,
   onState: (state: StateTime) => void = () => {},
 ): Promise<ExecutionReport> {
   let told = 0;
+  let visits: readonly StateVisit[] = [];
   const tell = async () => {
-    const left = stateTimes(await executions.visits(arn));
+    visits = await executions.visits(arn);
+    const left = stateTimes(visits);
     for (const state of left.slice(told)) onState(state);
     told = left.length;
   };
-  return waitFor({ what: `the end of ${arn}`, limitMs: endLimitMs }, async () => {
-    const report = await executions.describe(arn);
-    await tell();
-    return report.status === "RUNNING" ? undefined : report;
-  });
+  try {
+    return await waitFor({ what: `the end of ${arn}`, limitMs: endLimitMs }, async () => {
+      const report = await executions.describe(arn);
+      await tell();
+      return report.status === "RUNNING" ? undefined : report;
+    });
+  } catch (cause) {
+    const names = visits.map(({ name }) => name).join(", ");
+    throw new Error(`${arn} was followed through ${names || "no state"}`, { cause });
+  }
 }
 
 /** How long each visit took; a state that failed has no end and is left out. */

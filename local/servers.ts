@@ -105,7 +105,7 @@ export async function startServers(options: ServersOptions): Promise<Servers> {
       await stopped?.stop();
     },
     async startKubernetes() {
-      if (current) throw new Error("The API server is up; stop it first");
+      if (current) return;
       current = await upKubernetes();
       watchKubernetes(current);
     },

@@ -56,7 +56,7 @@ export interface LocalStage {
   readonly broken: Promise<string>;
   /** Ends the API server, as an outage would. */
   stopKubernetes(): Promise<void>;
-  /** Starts it again with its data, on the same port and with the same certificates. */
+  /** Starts it again where it is down: with its data, on the same port, with the same certificates. */
   startKubernetes(): Promise<void>;
   /** Ends everything and removes the work folder. */
   stop(): Promise<void>;

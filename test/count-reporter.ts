@@ -1,6 +1,6 @@
 import type { Reporter, TestModule } from "vitest/node";
 
-/** Ends the output with the line that CI reads: `N passed, N failed`. */
+/** Names what passed at its second try only, and ends with the line that CI reads: `N passed, N failed`. */
 export default class CountReporter implements Reporter {
   onTestRunEnd(modules: readonly TestModule[], unhandledErrors: readonly unknown[]): void {
     const tests = modules.flatMap((module) => [...module.children.allTests()]);
@@ -9,6 +9,14 @@ export default class CountReporter implements Reporter {
     const suites = modules.flatMap((module) => [module, ...module.children.allSuites()]);
     const outside = suites.filter((suite) => suite.errors().length > 0).length;
     const failed = inState("failed") + outside + unhandledErrors.length;
+    for (const test of tests) {
+      if (test.diagnostic()?.flaky) {
+        console.log(
+          `\npassed at its second try: ${test.module.relativeModuleId}: ${test.fullName}`,
+        );
+        for (const { message } of test.result().errors ?? []) console.log(`  first: ${message}`);
+      }
+    }
     console.log(`\n${inState("passed")} passed, ${failed} failed`);
   }
 }

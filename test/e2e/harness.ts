@@ -3,6 +3,11 @@ import { execFile } from "node:child_process";
 import { randomUUID } from "node:crypto";
 import { join } from "node:path";
 import { EventBridgeClient, PutEventsCommand } from "@aws-sdk/client-eventbridge";
+import {
+  DeleteFunctionConcurrencyCommand,
+  LambdaClient,
+  PutFunctionConcurrencyCommand,
+} from "@aws-sdk/client-lambda";
 import { S3Client } from "@aws-sdk/client-s3";
 import {
   CreateQueueCommand,
@@ -19,7 +24,7 @@ import {
   NetworkingV1Api,
   RbacAuthorizationV1Api,
 } from "@kubernetes/client-node";
-import { inject } from "vitest";
+import { inject, onTestFinished } from "vitest";
 import { evidenceBucket } from "../../adapters/aws/evidence-bucket.ts";
 import { type ExecutionReport, executions as executionsOf } from "../../adapters/aws/executions.ts";
 import { bucketRunFolder } from "../../adapters/run-folder.ts";
@@ -52,6 +57,7 @@ export const store = evidenceBucket(deployment.evidenceBucket, aws, writer);
 export const s3 = new S3Client(aws);
 export const sqs = new SQSClient(aws);
 const events = new EventBridgeClient(aws);
+const lambda = new LambdaClient(aws);
 
 /** The deployed function of a state. */
 export const functionName = (state: StateName) => `local-eks-containment-${state}`;
@@ -93,6 +99,31 @@ export async function raiseAlert(
   const body = await terminalShellAlert(target, BigInt(Date.now()) * 1_000_000n, id);
   await sendBody(body);
   return { id, body };
+}
+
+/**
+ * A run that waits at a state, whose function Lambda itself holds back: the state is in its retries.
+ * `release` lets the function run; the end of the test does in any case.
+ */
+export async function runHeldAt(
+  state: StateName,
+  namespace: string,
+  victim: ScenePod,
+): Promise<{ readonly arn: string; release(): Promise<void> }> {
+  const held = { FunctionName: functionName(state) };
+  const release = async () => {
+    await lambda.send(new DeleteFunctionConcurrencyCommand(held));
+  };
+  await lambda.send(
+    new PutFunctionConcurrencyCommand({ ...held, ReservedConcurrentExecutions: 0 }),
+  );
+  onTestFinished(release);
+  const { id } = await raiseAlert(namespace, victim);
+  const arn = await executionOf(id, executions);
+  await waitFor({ what: state, limitMs: 30_000 }, async () =>
+    (await stateNames(arn)).includes(state) ? true : undefined,
+  );
+  return { arn, release };
 }
 
 export function sendBody(body: string): Promise<void> {

@@ -3,17 +3,15 @@
  * functions back and change the settings of OpenCase, so nothing else may run on the stage beside them.
  */
 import {
-  DeleteFunctionConcurrencyCommand,
   GetFunctionConfigurationCommand,
   LambdaClient,
-  PutFunctionConcurrencyCommand,
   UpdateFunctionConfigurationCommand,
   waitUntilFunctionUpdatedV2,
 } from "@aws-sdk/client-lambda";
 import { afterEach, expect, test } from "vitest";
 import type { StateName } from "../../../functions/contract.ts";
-import { executionOf, followExecution } from "../../../local/follow.ts";
-import { waitFor } from "../../../local/wait.ts";
+import { followExecution } from "../../../local/follow.ts";
+import type { ScenePod } from "../../../local/scene.ts";
 import {
   aws,
   deployment,
@@ -24,8 +22,8 @@ import {
   policyNames,
   raiseAlert,
   resultOf,
+  runHeldAt,
   stage,
-  stateNames,
   store,
   turnKillSwitch,
   verify,
@@ -38,18 +36,10 @@ const functionOf = (state: StateName) => ({ FunctionName: functionName(state) })
 afterEach(() => turnKillSwitch("released"));
 
 /** The end of a run whose kill switch is engaged while it waits at a state. */
-async function engagedAt(state: StateName, namespace: string, victim: ReturnType<typeof victimOf>) {
-  const held = functionOf(state);
-  await lambda.send(
-    new PutFunctionConcurrencyCommand({ ...held, ReservedConcurrentExecutions: 0 }),
-  );
-  const { id } = await raiseAlert(namespace, victim);
-  const arn = await executionOf(id, executions);
-  await waitFor({ what: state, limitMs: 30_000 }, async () =>
-    (await stateNames(arn)).includes(state) ? true : undefined,
-  );
+async function engagedAt(state: StateName, namespace: string, victim: ScenePod) {
+  const { arn, release } = await runHeldAt(state, namespace, victim);
   await turnKillSwitch("engaged");
-  await lambda.send(new DeleteFunctionConcurrencyCommand(held));
+  await release();
   return resultOf(await followExecution(arn, executions));
 }
 

@@ -1,30 +1,20 @@
-import {
-  DeleteFunctionConcurrencyCommand,
-  LambdaClient,
-  PutFunctionConcurrencyCommand,
-} from "@aws-sdk/client-lambda";
-import { expect, test } from "vitest";
+import { expect, onTestFinished, test } from "vitest";
 import { groupOf } from "../../../kubernetes/groups.ts";
-import { executionOf, followExecution } from "../../../local/follow.ts";
-import { waitFor } from "../../../local/wait.ts";
+import { followExecution } from "../../../local/follow.ts";
 import {
   artefactsOf,
-  aws,
   endOf,
   executions,
-  functionName,
   openShop,
   raiseAlert,
   rbac,
   resultOf,
+  runHeldAt,
   stage,
   stateNames,
   verify,
   victimOf,
 } from "../harness.ts";
-
-const lambda = new LambdaClient(aws);
-const APPLY_POLICY = { FunctionName: functionName("ApplyPolicy") };
 
 async function apiServer(action: "stop" | "start"): Promise<void> {
   const answer = await fetch(`${stage.controlUrl}/${action}`, { method: "POST" });
@@ -39,17 +29,10 @@ async function redrive(arn: string) {
 
 test("with the API server gone before ApplyPolicy the run fails, and a redrive contains", async () => {
   const shop = await openShop("outage");
-  // Held back by Lambda itself, ApplyPolicy waits in its retries until the API server is gone.
-  await lambda.send(
-    new PutFunctionConcurrencyCommand({ ...APPLY_POLICY, ReservedConcurrentExecutions: 0 }),
-  );
-  const { id } = await raiseAlert(shop.namespace, victimOf(shop));
-  const arn = await executionOf(id, executions);
-  await waitFor({ what: "ApplyPolicy", limitMs: 30_000 }, async () =>
-    (await stateNames(arn)).includes("ApplyPolicy") ? true : undefined,
-  );
+  const { arn, release } = await runHeldAt("ApplyPolicy", shop.namespace, victimOf(shop));
+  onTestFinished(() => apiServer("start"));
   await apiServer("stop");
-  await lambda.send(new DeleteFunctionConcurrencyCommand(APPLY_POLICY));
+  await release();
 
   const failed = await followExecution(arn, executions);
   expect(failed).toMatchObject({ status: "FAILED", error: "KubernetesUnavailable" });
@@ -71,7 +54,14 @@ test("a right that is missing stops the run before any write, says which, and a 
   const shop = await openShop("rights");
   const name = groupOf("ApplyPolicy");
   const { roleRef, subjects } = await rbac.readClusterRoleBinding({ name });
+  const body = { metadata: { name }, roleRef, ...(subjects && { subjects }) };
+  let given = false;
+  const giveBack = async () => {
+    if (!given) await rbac.createClusterRoleBinding({ body });
+    given = true;
+  };
   await rbac.deleteClusterRoleBinding({ name });
+  onTestFinished(giveBack);
 
   const { id } = await raiseAlert(shop.namespace, victimOf(shop));
   const failed = await endOf(id);
@@ -80,8 +70,6 @@ test("a right that is missing stops the run before any write, says which, and a 
   expect(failed.cause).toMatch(/may not .*patch pods/);
   expect((await stateNames(failed.arn)).at(-1)).toBe("Authenticate");
 
-  await rbac.createClusterRoleBinding({
-    body: { metadata: { name }, roleRef, ...(subjects && { subjects }) },
-  });
+  await giveBack();
   expect(resultOf(await redrive(failed.arn)).verdict).toBe("contained");
 });
