@@ -25,6 +25,7 @@ const TIMEOUT_SECONDS: Partial<Record<StateName, number>> = {
   SnapshotNodeEbs: 140,
   CaptureContext: 60,
   PreviewCredentials: 50,
+  SnapshotAfter: 45, // it lists a namespace twice while policies are being resolved
   RecordRun: 55,
   ListOpenCases: 30,
   ReverifyCase: 60,
