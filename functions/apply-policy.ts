@@ -19,6 +19,6 @@ const Input = z.object({
   network: Network,
 });
 
-export const handler = state("ApplyPolicy", Input, (input) =>
-  applyPolicy(input, { ...ports, kubernetes: connect(input.cluster) }),
+export const handler = state("ApplyPolicy", Input, (input, execution) =>
+  applyPolicy({ ...input, execution }, { ...ports, kubernetes: connect(input.cluster) }),
 );

@@ -23,7 +23,9 @@ const Input = z.object({
   mode: Mode,
   reason: z.string(),
   brakes: z.array(Brake),
-  verdict: z.enum(["contained", "partial", "notEnforceable", "unverified", "audited", "ignored"]),
+  verdict: z.enum([
+    ...["contained", "partial", "notEnforceable", "unverified", "audited", "ignored", "joined"],
+  ] as const),
   reasons: z.array(z.object({ code: z.string(), message: z.string() })),
   quarantinedAt: z.string().nullable(),
   artefacts: z.array(Artefact),

@@ -138,6 +138,15 @@ function bucketRules(
       resources: [bucket.arnForObjects("*")],
       conditions: { Null: { "s3:if-none-match": "true" } },
     }),
+    // A marker is freed as it was seen: never one that another case has taken meanwhile.
+    new iam.PolicyStatement({
+      sid: "NothingIsFreedUnseen",
+      effect: iam.Effect.DENY,
+      principals: anyone,
+      actions: ["s3:DeleteObject"],
+      resources: [bucket.arnForObjects("*")],
+      conditions: { Null: { "s3:if-match": "true" } },
+    }),
     new iam.PolicyStatement({
       sid: "OnlyTheStageWrites",
       effect: iam.Effect.DENY,

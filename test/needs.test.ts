@@ -7,7 +7,8 @@ import { beforeAll, describe, expect, test } from "vitest";
 import { within } from "../adapters/within.ts";
 import type { Alert, Mode } from "../core/alert/alert.ts";
 import { admitCase } from "../core/brakes/admit-case.ts";
-import { recordIgnored } from "../core/case/case.ts";
+import { openCase, recordIgnored } from "../core/case/case.ts";
+import { claimTarget } from "../core/case/claim.ts";
 import { authenticate, type ClusterAccess } from "../core/cluster/authenticate.ts";
 import { type NetworkFacts, observeNetwork } from "../core/cluster/network.ts";
 import { captureContext } from "../core/context/capture-context.ts";
@@ -144,12 +145,31 @@ function* waysOfQuarantine(): Iterable<Way> {
               }
 }
 
+/** A case that finds out in ApplyPolicy that another one has its target. */
+async function joinLate(target: Target): Promise<void> {
+  const store = memoryStore();
+  const uid = target.kind === "pod" ? "uid-1" : "uid-of-payments";
+  const first = { case: CASE, target, execution: { ...EXECUTION, name: "first" } };
+  await claimTarget(first, { uid, containerIds: [] }, store);
+  const opening = { ...OPENING, target, mode: "containment" } as const;
+  const { case: ref } = await openCase(opening, store);
+  const ports = portsFor("ApplyPolicy", aCluster("nobody"), store);
+  await applyPolicy(
+    { ...opening, ...UNBRAKED, case: ref, network: VPC },
+    { ...ports, settings: SETTINGS, protectedLabels: PROTECTED_LABELS },
+  );
+}
+
 /** From ApplyPolicy to SnapshotAfter, as the workflow does it, with one redrive of ApplyPolicy. */
 async function quarantine({ network, target, mode, owner, settings, meddled }: Way) {
   const kubernetes = aCluster(owner, network);
   const protectedLabels = meddled ? PROTECTED_LABELS : ON_PODS;
   const store = memoryStore();
-  const input = { case: CASE, alert: ALERT, target, mode, network, ...UNBRAKED };
+  const input = {
+    ...{ case: CASE, execution: EXECUTION, alert: ALERT, target, mode, network },
+    ...UNBRAKED,
+    mode,
+  };
   const ports = { ...portsFor("ApplyPolicy", kubernetes, store), settings, protectedLabels };
   const first = await applyPolicy(input, ports);
   const plan = await store.read<Plan>(`runs/${CASE.runId}/plan.json`);
@@ -197,6 +217,7 @@ beforeAll(async () => {
     await capture(target);
     await open(target);
     for (const network of NETWORKS) await reverify(target, network);
+    await joinLate(target);
   }
   await list();
   await recordIgnored({ ...OPENING, alert: null }, portsFor("RecordIgnored").store);
@@ -257,6 +278,8 @@ async function open(target: Target): Promise<void> {
   const opened = await admitCase({ ...opening, ...UNBRAKED }, ports);
   await admitCase({ ...opening, ...UNBRAKED }, ports);
   await admitCase({ ...opening, ...UNBRAKED, execution: another }, ports);
+  await containNamespace(store);
+  await admitCase({ ...opening, ...UNBRAKED }, ports); // run again, it finds the namespace's case
   const { event: _, ...run } = opening;
   const announce = { containmentCompleted: async () => {} };
   // Two runs of one case: the second is chained to the first.
@@ -308,6 +331,17 @@ async function list(): Promise<void> {
   const pass = { after: null, listed: 0, notVerified: 0 };
   const ports = { store, clusters, clusterName: "prod-eks-1" };
   await listOpenCases({ pass, only: null }, ports);
+}
+
+async function containNamespace(store: MemoryStore): Promise<void> {
+  const execution = { ...EXECUTION, arn: `${EXECUTION.arn}n`, name: "n" };
+  const namespace = TARGETS[1] ?? POD;
+  const { case: ref } = await openCase(
+    { ...OPENING, target: namespace, mode: "containment", execution },
+    store,
+  );
+  const proven = { uid: "uid-of-payments", containerIds: [] };
+  await claimTarget({ case: ref, execution, target: namespace }, proven, store);
 }
 
 async function check(): Promise<void> {

@@ -93,6 +93,7 @@ export async function quarantine(
   const applied = await applyPolicy(
     {
       case: ref,
+      execution: { arn: ref.runId, name: ref.runId, startedAt: now().toISOString() },
       alert: { detectedAt: now().toISOString(), severity },
       target,
       mode: audit ? "audit" : "containment",
@@ -107,7 +108,8 @@ export async function quarantine(
       protectedLabels: PROTECTED_LABELS,
     },
   );
-  if (applied.outcome === "refused") throw new Error(applied.reason);
+  if (applied.outcome === "refused" || applied.outcome === "joined")
+    throw new Error(applied.reason);
   let progress: Progress | null = null;
   for (let done = applied.outcome !== "applied" || !applied.pending; !done; ) {
     const ports = { kubernetes: as("CompletePolicy"), store, now };

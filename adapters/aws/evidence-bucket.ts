@@ -1,6 +1,7 @@
 import {
   DeleteObjectCommand,
   GetObjectCommand,
+  HeadObjectCommand,
   ListObjectsV2Command,
   ListObjectVersionsCommand,
   type ListObjectVersionsCommandOutput,
@@ -27,6 +28,9 @@ import type { Statement } from "./statement.ts";
 
 /** Open-case markers: the only keys that are ever freed. */
 const MARKERS = "open/";
+
+/** What S3 answers where a key is free, or holds something else than was meant. */
+const NO_LONGER_THERE = new Set(["NotFound", "NoSuchKey", "PreconditionFailed"]);
 
 /**
  * Evidence in an S3 bucket with versioning and Object Lock. Every write is conditional
@@ -158,12 +162,16 @@ export function evidenceBucket(
       }
     },
 
-    async free(key) {
-      if (!key.startsWith(MARKERS)) throw new Error(`${key} is evidence: it is never deleted`);
+    async free({ key: Key, versionId }) {
+      if (!Key.startsWith(MARKERS)) throw new Error(`${Key} is evidence: it is never deleted`);
+      const at = { Bucket: bucket, Key };
       try {
-        await s3.send(new DeleteObjectCommand({ Bucket: bucket, Key: key }));
+        const { VersionId, ETag } = await s3.send(new HeadObjectCommand(at));
+        if (VersionId !== versionId) return;
+        await s3.send(new DeleteObjectCommand({ ...at, IfMatch: ETag }));
       } catch (error) {
-        throw translated(error, `free s3://${bucket}/${key}`);
+        if (error instanceof Error && NO_LONGER_THERE.has(error.name)) return;
+        throw translated(error, `free s3://${bucket}/${Key}`);
       }
     },
   };
@@ -188,9 +196,11 @@ export function evidenceStatements(
   { bucketArn, evidenceKeyArn, s3Service }: EvidencePlace,
 ): readonly Statement[] {
   const readable = [...new Set([...reads, ...writes])]; // what is taken already is read
+  const lookedAt = [...new Set([...readable, ...frees])]; // it is freed as it was seen
   // Whoever may not list gets 403 instead of 404 for what is not there. A key that is written once
   // is there when it is read back, except for a marker, which may be freed in between.
-  const mayBeAbsent = [...reads, ...writes.filter((key) => key.startsWith(MARKERS))];
+  const markers = writes.filter((key) => key.startsWith(MARKERS));
+  const mayBeAbsent = [...reads, ...lists, ...frees, ...markers];
   // What a state that runs again would have written over what is there.
   const conflicts = writes.some((key) => key.startsWith("runs/")) ? ["runs/*/conflict-*.json"] : [];
   const objects = (keys: readonly string[]) => keys.map((key) => `${bucketArn}/${key}`);
@@ -199,8 +209,8 @@ export function evidenceStatements(
   const throughS3 = { StringEquals: { "kms:ViaService": s3Service } };
   const statements: readonly Statement[] = [
     { actions: ["s3:PutObject"], resources: objects([...writes, ...conflicts]) },
-    { actions: ["s3:GetObject"], resources: objects(readable) },
-    { actions: ["s3:ListBucket"], resources: forAny([...mayBeAbsent, ...lists], bucketArn) },
+    { actions: ["s3:GetObject"], resources: objects(lookedAt) },
+    { actions: ["s3:ListBucket"], resources: forAny(mayBeAbsent, bucketArn) },
     {
       actions: ["s3:ListBucketVersions"],
       resources: forAny(inspects, bucketArn),

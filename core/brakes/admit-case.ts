@@ -11,8 +11,9 @@ import { type KillSwitch, killSwitchBrake } from "./kill-switch.ts";
 export const ADMIT_CASE_NEEDS = {
   evidence: {
     writes: [...OPEN_CASE_NEEDS.evidence.writes, ...CIRCUIT_BREAKER_EVIDENCE.writes],
-    reads: CIRCUIT_BREAKER_EVIDENCE.reads,
-    lists: CIRCUIT_BREAKER_EVIDENCE.lists,
+    reads: [...OPEN_CASE_NEEDS.evidence.reads, ...CIRCUIT_BREAKER_EVIDENCE.reads],
+    lists: [...OPEN_CASE_NEEDS.evidence.lists, ...CIRCUIT_BREAKER_EVIDENCE.lists],
+    frees: OPEN_CASE_NEEDS.evidence.frees,
   },
 } as const satisfies Needs;
 

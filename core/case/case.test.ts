@@ -2,7 +2,8 @@ import { describe, expect, test } from "vitest";
 import { memoryStore } from "../../test/memory/evidence-store.ts";
 import type { Mode } from "../alert/alert.ts";
 import type { PodTarget } from "../target/target.ts";
-import { caseOf, type Execution, freeTarget, openCase } from "./case.ts";
+import { caseOf, type Execution, openCase } from "./case.ts";
+import { freeTarget } from "./markers.ts";
 
 const TARGET: PodTarget = {
   cluster: "prod-eks-1",
@@ -75,20 +76,21 @@ describe("a case", () => {
     expect(containment.opened).toBe("new");
   });
 
-  test("does not swallow the alert about another container that took the pod's name", async () => {
+  test("does not swallow the alert about another container, which may be another pod's", async () => {
     const store = memoryStore();
     const first = await openCase(alertOf("a", "containment", "aaaaaaaaaaaa"), store);
 
     const successor = await openCase(alertOf("b", "containment", "bbbbbbbbbbbb"), store);
     const again = await openCase(alertOf("c", "containment", "bbbbbbbbbbbb"), store);
-    const nameless = await openCase(alertOf("d"), store);
 
     expect(successor.opened).toBe("new");
     expect(again).toMatchObject({ opened: "joined", case: successor.case });
-    expect(nameless).toMatchObject({ opened: "joined", case: first.case });
     await freeTarget({ ...TARGET, containerId: "bbbbbbbbbbbb" }, successor.case, store);
     const next = await openCase(alertOf("e", "containment", "bbbbbbbbbbbb"), store);
     expect(next.opened).toBe("new");
+    expect(await openCase(alertOf("f", "containment", "aaaaaaaaaaaa"), store)).toMatchObject({
+      ...{ opened: "joined", case: first.case },
+    });
   });
 
   test("keeps the raw event as it came", async () => {

@@ -1,14 +1,28 @@
 import { createHash } from "node:crypto";
 import type { Alert, Mode } from "../alert/alert.ts";
-import { artefactKey, caseKey, ignoredKey, joinedAlertKey, openCaseKey } from "../evidence/keys.ts";
-import type { AlertRecord, CaseRecord, Ignored, OpenMarker } from "../evidence/schemas/case.ts";
-import type { Artefact, EvidenceStore } from "../evidence/store.ts";
+import { TransientError } from "../errors.ts";
+import { absorbedKey, artefactKey, caseKey, ignoredKey, joinedAlertKey } from "../evidence/keys.ts";
+import type {
+  Absorbed,
+  AlertRecord,
+  CaseRecord,
+  Ignored,
+  OpenMarker,
+} from "../evidence/schemas/case.ts";
+import type { Artefact } from "../evidence/store.ts";
 import type { Needs, StoreFor } from "../needs.ts";
-import type { Target } from "../target/target.ts";
+import { describeTarget, type Target } from "../target/target.ts";
+import { type Held, heldBy, isOpen, namespaceCaseOf, takeMarker, takenKeys } from "./markers.ts";
 
 export const OPEN_CASE_NEEDS = {
   evidence: {
-    writes: ["open/*", "cases/*/case.json", "cases/*/alerts/*.json", "runs/*/alert.json"],
+    writes: [
+      ...["open/*", "cases/*/case.json", "cases/*/alerts/*.json", "cases/*/absorbed/*.json"],
+      "runs/*/alert.json",
+    ],
+    reads: ["open/*"],
+    lists: ["open/*"],
+    frees: ["open/*"],
   },
 } as const satisfies Needs;
 
@@ -44,10 +58,18 @@ export function caseOf(execution: Execution): CaseRef {
   return { id, runId: `${time}-${id}` };
 }
 
+/** How often a case may be released while we join it before we give up. */
+const ATTEMPTS = 3;
+
+type Store = StoreFor<typeof OPEN_CASE_NEEDS>;
+
 /**
- * Opens the case of a target, or joins the one that is open. The conditional write of the marker
- * decides the race: whoever writes it first acts, everyone else leaves the alert with that case and
- * stops. Audits change nothing, so they take no marker and never keep a containment out.
+ * Opens the case of a target, or joins the one that is open: the target's own, or that of the
+ * namespace which it is in. The conditional write of a marker decides the race: whoever writes it
+ * first acts, everyone else leaves the alert with that case and stops. Audits change nothing, so they
+ * take no marker and never keep a containment out.
+ *
+ * Errors: `EvidenceUnavailable` (transient) when the case is released under our hands again and again.
  */
 export async function openCase(
   input: {
@@ -58,18 +80,14 @@ export async function openCase(
     readonly execution: Execution;
     readonly event: unknown;
   },
-  store: StoreFor<typeof OPEN_CASE_NEEDS>,
+  store: Store,
 ): Promise<OpenedCase> {
   const { execution, target, mode } = input;
   const own = caseOf(execution);
   const record: AlertRecord = { ...input };
   if (mode === "containment") {
-    const holder = await takeMarker({ case: own, execution, target }, store);
-    if (holder.id !== own.id) {
-      const key = joinedAlertKey(holder.id, execution.name);
-      const { artefact } = await store.putOnce(key, record);
-      return { opened: "joined", case: holder, artefacts: [artefact] };
-    }
+    const joined = await joinOther({ case: own, execution, target }, record, store);
+    if (joined) return joined;
   }
   const [{ artefact }] = await Promise.all([
     store.putOnce(artefactKey(own.runId, "alert.json"), record),
@@ -80,44 +98,52 @@ export async function openCase(
   return { opened: "new", case: own, artefacts: [artefact] };
 }
 
-/** The case that holds the target: the marker's own if it came first. */
-async function takeMarker(
-  marker: OpenMarker,
-  store: StoreFor<typeof OPEN_CASE_NEEDS>,
-): Promise<CaseRef> {
-  const { target } = marker;
-  const { document: first } = await store.putOnce(openCaseKey(target), marker);
-  if (first.case.id === marker.case.id || mayBeSame(first.target, target)) return first.case;
-  const { document } = await store.putOnce(openCaseKey(target, identityOf(target)), marker);
-  return document.case;
-}
-
-/** False only when both alerts know what they mean, and mean different things of one name. */
-function mayBeSame(one: Target, other: Target): boolean {
-  const differ = (a: string | null, b: string | null) => a !== null && b !== null && a !== b;
-  if (one.kind === "pod" && other.kind === "pod") {
-    return !differ(one.uid, other.uid) && !differ(one.containerId, other.containerId);
+/** Leaves the alert with the case that has the target; null when that is our own. */
+async function joinOther(
+  own: OpenMarker,
+  record: AlertRecord,
+  store: Store,
+): Promise<OpenedCase | null> {
+  for (let attempt = 1; attempt <= ATTEMPTS; attempt++) {
+    const other = await otherHolder(own, store);
+    if (!other) return null;
+    const { case: holder } = other.marker;
+    const [{ artefact }] = await Promise.all([
+      store.putOnce(joinedAlertKey(holder.id, own.execution.name), record),
+      leaveTo(other.marker, own, store),
+    ]);
+    // A release frees the marker, then looks at what joined: it saw this alert, or we see it gone.
+    if (await isOpen(other, store))
+      return { opened: "joined", case: holder, artefacts: [artefact] };
   }
-  return !differ(one.uid, other.uid);
+  throw new TransientError(
+    "EvidenceUnavailable",
+    `the case of ${describeTarget(own.target)} was released ${ATTEMPTS} times while joining it`,
+  );
 }
 
-function identityOf(target: Target): string | null {
-  return target.uid ?? (target.kind === "pod" ? target.containerId : null);
+/** Gives up what we had taken; alerts that joined us meanwhile are found through the other case. */
+async function leaveTo(holder: OpenMarker, own: OpenMarker, store: Store): Promise<void> {
+  const held = await heldBy(takenKeys(own), own.case, store);
+  if (held.length === 0) return;
+  const why = holder.target.kind === own.target.kind ? "sameTarget" : "inNamespace";
+  const absorbed: Absorbed = { case: own.case, target: own.target, why };
+  await store.putOnce(absorbedKey(holder.case.id, own.case.id), absorbed);
+  await Promise.all(held.map((marker) => store.free(marker)));
 }
 
 /**
- * Frees the target of a case that ends without having changed anything, so that the next alert acts.
- * Only the case that holds the marker may free it.
+ * Takes the target; null when it is ours. A pod's marker is written before the second look at its
+ * namespace, as the namespace's case does the reverse: one of the two sees the other.
  */
-export async function freeTarget(
-  target: Target,
-  owner: CaseRef,
-  store: Pick<EvidenceStore, "read" | "free">,
-): Promise<void> {
-  for (const key of new Set([openCaseKey(target), openCaseKey(target, identityOf(target))])) {
-    const marker = await store.read<OpenMarker>(key);
-    if (marker?.document.case.id === owner.id) await store.free(key);
-  }
+async function otherHolder(own: OpenMarker, store: Store): Promise<Held | null> {
+  const { target } = own;
+  const namespaceCase = async () =>
+    target.kind === "pod" ? await namespaceCaseOf(target, store) : null;
+  const around = await namespaceCase();
+  if (around) return around;
+  const held = await takeMarker(own, store);
+  return held.marker.case.id === own.case.id ? namespaceCase() : held;
 }
 
 /** Files an event that was understood and refused, with the reason and the raw event. */

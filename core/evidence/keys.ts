@@ -45,6 +45,7 @@ export type KeyPattern =
   | "cases/*/runs/*"
   | "cases/*/case.json"
   | "cases/*/alerts/*.json"
+  | "cases/*/absorbed/*.json"
   | "cases/*/runs/*.json"
   | "cases/*/verdicts/*"
   | "cases/*/verdicts/*.json"
@@ -63,7 +64,7 @@ export function caseKey(caseId: string): string {
 
 /** An alert that joined a case, named by the execution that brought it: one alert, one object. */
 export function joinedAlertKey(caseId: string, executionName: string): string {
-  return `cases/${caseId}/alerts/${executionName}.json`;
+  return `${joinedAlertsPrefix(caseId)}${executionName}.json`;
 }
 
 /** What a case knows of its runs: one small record for each that was sealed. */
@@ -96,15 +97,35 @@ export function reapplicationKey(caseId: string, number: number): string {
 /** Every open case has a marker under it. */
 export const OPEN_CASES_PREFIX = "open/";
 
+/** The alerts that joined a case. */
+export function joinedAlertsPrefix(caseId: string): string {
+  return `cases/${caseId}/alerts/`;
+}
+
+/** Another open case that a case came to stand for. */
+export function absorbedKey(caseId: string, absorbedId: string): string {
+  return `${absorbedPrefix(caseId)}${absorbedId}.json`;
+}
+
+export function absorbedPrefix(caseId: string): string {
+  return `cases/${caseId}/absorbed/`;
+}
+
 /**
- * The marker that gives one target to one case, and the only kind of key that is ever deleted. A
- * name is used again by the next pod of a StatefulSet, so where the marker of the name belongs to
- * another container or UID, the target's own identity is marked beside it.
+ * The markers that give one target to one case, and the only kind of key that is ever deleted: one
+ * for the name, and beside it those of what the name's bearer is known by (`core/case/markers.ts`).
  */
 export function openCaseKey(target: Target, identity: string | null = null): string {
-  const { cluster, namespace, kind, name } = target;
   const suffix = identity === null ? "" : `@${identity}`;
-  return `open/${cluster}/${namespace}/${kind}/${name}${suffix}.json`;
+  return `${openCasesPrefix(target, target.kind)}${target.name}${suffix}.json`;
+}
+
+/** The markers of everything of a kind in a namespace. */
+export function openCasesPrefix(
+  { cluster, namespace }: Pick<Target, "cluster" | "namespace">,
+  kind: Target["kind"],
+): string {
+  return `open/${cluster}/${namespace}/${kind}/`;
 }
 
 /** An event that was understood and refused, filed by day. */

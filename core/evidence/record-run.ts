@@ -1,6 +1,7 @@
 import type { Alert, Mode } from "../alert/alert.ts";
 import type { Brake } from "../brakes/brake.ts";
-import { type CaseRef, type Execution, freeTarget } from "../case/case.ts";
+import type { CaseRef, Execution } from "../case/case.ts";
+import { freeTarget } from "../case/markers.ts";
 import { PermanentError } from "../errors.ts";
 import type { Needs, StoreFor } from "../needs.ts";
 import type { ForensicCopyRequest } from "../node/forensic-copy.ts";
@@ -31,6 +32,7 @@ import type { Artefact, InspectedArtefact, Stored } from "./store.ts";
 /**
  * How a run ended. `unverified`: it was changed but could not be read back. `audited`: nothing was
  * changed, `reasons` are what the plan would have left open. `ignored`: the target was not the one.
+ * `joined`: another open case has this very target, and acts.
  */
 export type RunVerdict =
   | "contained"
@@ -38,7 +40,8 @@ export type RunVerdict =
   | "notEnforceable"
   | "unverified"
   | "audited"
-  | "ignored";
+  | "ignored"
+  | "joined";
 
 export interface RunResult {
   readonly case: CaseRef;
@@ -79,6 +82,7 @@ export const RECORD_RUN_NEEDS = {
     inspects: ["runs/*", "cases/*/runs/*"],
     // What was sealed before, and the marker of a target that was left alone.
     reads: ["runs/*/manifest.json", "cases/*/runs/*.json", "open/*"],
+    lists: ["open/*"],
     frees: ["open/*"],
   },
   announcements: ["containmentCompleted"],

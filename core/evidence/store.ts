@@ -33,8 +33,11 @@ export interface EvidenceStore {
   inspect(prefix: string): Promise<readonly InspectedArtefact[]>;
   /** Keys under a prefix, at most `limit` of them, in the order of their names, behind one of them. */
   list(prefix: string, limit: number, after?: string): Promise<readonly ListedKey[]>;
-  /** Frees an open-case marker. Only keys under `open/` can be freed. */
-  free(key: string): Promise<void>;
+  /**
+   * Frees the key of an open-case marker, if the version that was read still lies there: what
+   * somebody else has put there since stays. Only keys under `open/` can be freed.
+   */
+  free(marker: Artefact): Promise<void>;
 }
 
 export interface ListedKey {

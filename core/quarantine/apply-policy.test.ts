@@ -19,6 +19,11 @@ import type { QuarantineSettings } from "./settings.ts";
 import { snapshotAfter } from "./snapshot-after.ts";
 
 const CASE = { id: "c-20261122-0123456789", runId: "20261122T175501123Z-c-20261122-0123456789" };
+const EXECUTION = {
+  arn: "arn:aws:states:us-east-1:111122223333:execution:contain:a",
+  name: "a",
+  startedAt: "2026-11-22T17:54:59.500Z",
+};
 const ALERT = { detectedAt: "2026-11-22T17:54:59.000Z", severity: "high" } as const;
 const POD: Target = {
   cluster: "prod-eks-1",
@@ -51,7 +56,10 @@ function prepare(
   };
   const act = (target: Target, mode: Mode = "containment", brakes: Partial<ApplyInput> = {}) =>
     applyPolicy(
-      { case: CASE, alert: ALERT, target, mode, network: CILIUM, ...UNBRAKED, ...brakes },
+      {
+        ...{ case: CASE, execution: EXECUTION, alert: ALERT, target, mode, network: CILIUM },
+        ...{ ...UNBRAKED, ...brakes },
+      },
       { kubernetes, store, settings: SETTINGS, protectedLabels, now },
     );
   const judge = () => snapshotAfter({ case: CASE }, { kubernetes, store, now });
@@ -418,12 +426,8 @@ test("a policy that went away between its listing and its suspension is no failu
 
   const result = await applyPolicy(
     {
-      case: CASE,
-      alert: ALERT,
-      target: NAMESPACE,
-      mode: "containment",
-      network: CILIUM,
-      ...UNBRAKED,
+      ...{ case: CASE, execution: EXECUTION, alert: ALERT, target: NAMESPACE },
+      ...{ mode: "containment", network: CILIUM, ...UNBRAKED },
     },
     {
       kubernetes,

@@ -2,15 +2,16 @@ import type { Alert } from "../alert/alert.ts";
 import { type Braked, brake, EVERY_WRITE } from "../brakes/brake.ts";
 import { type KillSwitch, killSwitchBrake } from "../brakes/kill-switch.ts";
 import { type ProtectedLabels, protectedLabels } from "../brakes/protected-label.ts";
-import type { CaseRef } from "../case/case.ts";
+import type { CaseRef, Execution } from "../case/case.ts";
+import { CLAIM_NEEDS, claimTarget, spreadClaim } from "../case/claim.ts";
 import type { NetworkFacts } from "../cluster/network.ts";
 import { artefactKey } from "../evidence/keys.ts";
 import type * as schemas from "../evidence/schemas/quarantine.ts";
-import type { Artefact } from "../evidence/store.ts";
+import type { Artefact, Stored } from "../evidence/store.ts";
 import type { Surroundings } from "../kubernetes.ts";
 import type { ClusterFor, Needs, StoreFor } from "../needs.ts";
-import { proveTarget } from "../target/prove.ts";
-import type { Target } from "../target/target.ts";
+import { containerIdsOf, proveTarget } from "../target/prove.ts";
+import { describeTarget, type Target } from "../target/target.ts";
 import { type CarriedOut, carryOut, nameTakenError } from "./carry-out.ts";
 import { type Owner, readOwner } from "./owner.ts";
 import { nameTaken, type Plan } from "./plan.ts";
@@ -31,8 +32,9 @@ export const APPLY_POLICY_NEEDS = {
     ],
   },
   evidence: {
-    writes: ["runs/*/plan.json", "runs/*/policy.json"],
-    reads: ["runs/*/plan.json"],
+    ...CLAIM_NEEDS.evidence,
+    writes: [...CLAIM_NEEDS.evidence.writes, "runs/*/plan.json", "runs/*/policy.json"],
+    reads: [...CLAIM_NEEDS.evidence.reads, "runs/*/plan.json"],
   },
 } as const satisfies Needs;
 
@@ -58,6 +60,7 @@ export interface AppliedPolicy {
  * - `gone`: the target was proven and planned for, and went away before all was done. What was done
  *   stands in the plan; the run goes on to preserve and judge what is left.
  * - `refused`: the target is not the one that the alert was about; nothing was written.
+ * - `joined`: another open case has this very target; the alert lies with it, and it acts.
  */
 export type ApplyOutcome = Braked & Outcome;
 
@@ -77,7 +80,7 @@ type Outcome =
       readonly artefacts: readonly Artefact[];
     }
   | {
-      readonly outcome: "refused";
+      readonly outcome: "refused" | "joined";
       readonly reason: string;
       readonly artefacts: readonly Artefact[];
     };
@@ -90,6 +93,7 @@ export interface PlanRequest extends Braked {
 }
 
 export interface ApplyInput extends PlanRequest {
+  readonly execution: Execution;
   /** As it was read directly before this state. */
   readonly killSwitch: KillSwitch;
 }
@@ -108,9 +112,9 @@ type Reads = Pick<
 >;
 
 /**
- * Proves the target, plans, keeps the plan, then carries out its first phase. The plan is written to
- * evidence before the first change and is read from there when the state runs again: what it says
- * how to undo stays true even if the first attempt died halfway.
+ * Proves the target, claims it for the case, plans, keeps the plan, then carries out its first phase.
+ * The plan is written to evidence before the first change and is read from there when the state runs
+ * again: what it says how to undo stays true even if the first attempt died halfway.
  *
  * The brakes are asked before the plan is kept. What they leave stands in it, so that a first phase
  * that has begun is also finished: half of it would be worse than either end (ADR 0020).
@@ -120,11 +124,8 @@ type Reads = Pick<
 export async function applyPolicy(input: ApplyInput, ports: Ports): Promise<ApplyOutcome> {
   const { runId } = input.case;
   const kept = await ports.store.read<Plan>(artefactKey(runId, "plan.json"));
-  const planned = kept ?? (await keepPlan(input, ports));
-  if ("reason" in planned) {
-    const { mode, brakes, reason } = planned;
-    return { outcome: "refused", mode, brakes, reason, artefacts: [] };
-  }
+  const planned = kept ? await goOnWith(kept, input, ports) : await keepPlan(input, ports);
+  if ("outcome" in planned) return { ...planned, artefacts: [] };
   const { document: plan, artefact } = planned;
   const { mode, brakes } = plan;
   const known = { mode, brakes, uid: plan.target.uid };
@@ -160,20 +161,50 @@ async function isSameNamespace({ target }: Plan, kubernetes: Reads): Promise<boo
   return (await kubernetes.namespace(target.namespace))?.metadata.uid === target.uid;
 }
 
+interface Left extends Braked {
+  readonly outcome: "refused" | "joined";
+  readonly reason: string;
+}
+
+async function goOnWith(
+  kept: Stored<Plan>,
+  input: ApplyInput,
+  { store }: Ports,
+): Promise<Stored<Plan> | Left> {
+  const { mode, brakes, target } = kept.document;
+  if (mode === "audit") return kept;
+  const claim = await claimTarget(input, { uid: target.uid, containerIds: [] }, store);
+  if (claim.case.id !== input.case.id) return { ...heldBy(claim.case, input), mode, brakes };
+  await spreadClaim(claim, store);
+  return kept;
+}
+
 async function keepPlan(
   { killSwitch, ...input }: ApplyInput,
   ports: Ports,
-): Promise<{ document: Plan; artefact: Artefact } | (Braked & { reason: string })> {
+): Promise<Stored<Plan> | Left> {
+  const { store } = ports;
   const run = brake(input, [killSwitchBrake(killSwitch, EVERY_WRITE)]);
   const made = await makePlan({ ...input, ...run }, ports);
   const { mode, brakes } = "reason" in made ? run : made.plan;
-  if ("reason" in made) return { mode, brakes, reason: made.reason };
-  if (made.taken !== null && mode === "audit") return { mode, brakes, reason: made.taken };
+  const refused = { outcome: "refused", mode, brakes } as const;
+  if ("reason" in made) return { ...refused, reason: made.reason };
+  const keep = () =>
+    store.putOnce(artefactKey(input.case.runId, "plan.json"), made.plan satisfies schemas.Plan);
+  if (mode === "audit") {
+    return made.taken === null ? keep() : { ...refused, reason: made.taken };
+  }
+  const proven = { uid: made.plan.target.uid, containerIds: made.containerIds };
+  const claim = await claimTarget(input, proven, store);
+  if (claim.case.id !== input.case.id) return { ...heldBy(claim.case, input), mode, brakes };
   if (made.taken !== null) throw nameTakenError(made.taken);
-  return ports.store.putOnce(
-    artefactKey(input.case.runId, "plan.json"),
-    made.plan satisfies schemas.Plan,
-  );
+  const [stored] = await Promise.all([keep(), spreadClaim(claim, store)]);
+  return stored;
+}
+
+function heldBy({ id, runId }: CaseRef, { target }: Pick<ApplyInput, "target">) {
+  const reason = `${describeTarget(target)} is the target of case ${id}, which acts (run ${runId})`;
+  return { outcome: "joined", reason } as const;
 }
 
 /**
@@ -181,8 +212,8 @@ async function keepPlan(
  * depend on how many pods the namespace has, unless its pods' labels protect it. A protecting label
  * makes the plan an audit's: only here are labels known.
  *
- * @returns the plan, and in `taken` what bears the name of one of its policies and is not ours; or
- * the reason why the target is not the one that was meant.
+ * @returns the plan, in `taken` what bears the name of one of its policies and is not ours, and the
+ * containers of a pod; or the reason why the target is not the one that was meant.
  */
 export async function makePlan(
   input: PlanRequest,
@@ -192,7 +223,7 @@ export async function makePlan(
     protectedLabels: labels,
     now,
   }: Pick<Ports, "settings" | "protectedLabels" | "now"> & { readonly kubernetes: Reads },
-): Promise<{ plan: Plan; taken: string | null } | { reason: string }> {
+): Promise<{ plan: Plan; taken: string | null; containerIds: string[] } | { reason: string }> {
   const { target, network } = input;
   const age = { detectedAt: Date.parse(input.alert.detectedAt), now: now().getTime() };
   const [proof, policies, namespace, surroundings] = await Promise.all([
@@ -221,7 +252,8 @@ export async function makePlan(
     ? planPodQuarantine({ ...common, target: proof.target, pod, owner, surroundings })
     : planNamespaceQuarantine({ ...common, target: proof.target });
   const plan: Plan = { ...made, notes: [...made.notes, ...found.notes] };
-  return { plan, taken: nameTaken(plan, policies) };
+  const containerIds = pod ? [...containerIdsOf(pod)] : [];
+  return { plan, taken: nameTaken(plan, policies), containerIds };
 }
 
 /** They are told, not decided by: that they cannot be read must not stop a containment. */

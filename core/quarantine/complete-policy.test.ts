@@ -54,8 +54,9 @@ async function prepare(severity: Severity) {
     containerId: null,
   } as const;
   const alert = { detectedAt: now().toISOString(), severity };
+  const execution = { arn: "arn:aws:states:a", name: "a", startedAt: now().toISOString() };
   const applied = await applyPolicy(
-    { case: CASE, alert, target, mode: "containment", network: VPC, ...UNBRAKED },
+    { case: CASE, execution, alert, target, mode: "containment", network: VPC, ...UNBRAKED },
     { kubernetes, store, settings: SETTINGS, protectedLabels: PROTECTED_LABELS, now },
   );
   kubernetes.state.writes = [];

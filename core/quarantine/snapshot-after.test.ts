@@ -51,8 +51,12 @@ async function contained() {
   let seconds = 0;
   const now = () => new Date(Date.parse(QUARANTINED_AT) + 1_000 * seconds);
   const alert = { detectedAt: QUARANTINED_AT, severity: "high" } as const;
+  const execution = { arn: "arn:aws:states:a", name: "a", startedAt: QUARANTINED_AT };
   await applyPolicy(
-    { case: CASE, alert, target: NAMESPACE, mode: "containment", network: VPC, ...UNBRAKED },
+    {
+      ...{ case: CASE, execution, alert, target: NAMESPACE, mode: "containment", network: VPC },
+      ...UNBRAKED,
+    },
     { kubernetes, store, settings: SETTINGS, protectedLabels: PROTECTED_LABELS, now },
   );
   const act = () => {
@@ -77,7 +81,8 @@ async function contained() {
   const change = () => {
     kubernetes.state.pods = [aPod({ metadata: { resourceVersion: String(seconds) } })];
   };
-  const keys = () => [...store.objects.keys()].map((key) => key.slice("runs/run-1/".length));
+  const keys = () =>
+    [...store.objects.keys()].flatMap((key) => /^runs\/run-1\/(.+)$/.exec(key)?.[1] ?? []);
   return { act, resolve, change, keys };
 }
 

@@ -62,6 +62,7 @@ export function subjectOf(stage: string, what: string): string {
 
 function release({ mode, verdict, case: { runId } }: RunResult, bucket: string): readonly string[] {
   if (mode === "audit") return [row("Release", "nothing was changed")];
+  if (verdict === "joined") return [row("Release", "nothing was changed; the other case acts")];
   if (verdict === "ignored") return [row("Release", "nothing was changed; the next alert acts")];
   const run = `s3://${bucket}/runs/${runId}`;
   return [

@@ -13,7 +13,10 @@ async function openCases(count: number) {
   const store = memoryStore();
   for (let number = 0; number < count; number++) {
     const name = `${"n".repeat(240)}-${String(number).padStart(5, "0")}`;
-    await store.putOnce(`open/prod-eks-1/${"s".repeat(63)}/pod/${name}.json`, {});
+    const named = `open/prod-eks-1/${"s".repeat(63)}/pod/${name}`;
+    for (const beside of ["", "@at.20261122T1745", `@proven.${"u".repeat(36)}`]) {
+      await store.putOnce(`${named}${beside}.json`, {});
+    }
   }
   await store.putOnce("cases/c-1/case.json", {});
   let asked = 0;

@@ -1,3 +1,4 @@
+import { isProvenKey } from "../case/markers.ts";
 import type { ClusterAccess, Clusters } from "../cluster/authenticate.ts";
 import { OPEN_CASES_PREFIX } from "../evidence/keys.ts";
 import type { Needs, StoreFor } from "../needs.ts";
@@ -72,10 +73,16 @@ export async function listOpenCases(
   };
 }
 
+/** A case has several markers, of which the proven one is there once, and only when there is something
+ * to look at. */
 async function nextMarkers(
   { after }: Pass,
   store: StoreFor<typeof LIST_OPEN_CASES_NEEDS>,
 ): Promise<readonly string[]> {
-  const keys = await store.list(OPEN_CASES_PREFIX, CASES_A_PAGE, after ?? undefined);
-  return keys.map(({ key }) => key);
+  for (let last = after ?? undefined; ; ) {
+    const keys = (await store.list(OPEN_CASES_PREFIX, CASES_A_PAGE, last)).map(({ key }) => key);
+    const proven = keys.filter(isProvenKey);
+    if (proven.length > 0 || keys.length < CASES_A_PAGE) return proven;
+    last = keys.at(-1);
+  }
 }

@@ -158,7 +158,7 @@ describe("putting a quarantine back", () => {
   test("is not done in a case that was released meanwhile", async () => {
     const world = await aContainedCase();
     undone(world);
-    await world.store.free(world.marker);
+    await world.release();
 
     expect((await putBack(world, 1)).error).toContain("released");
     expect(world.kubernetes.state.writes).toEqual([]);

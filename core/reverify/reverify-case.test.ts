@@ -322,7 +322,7 @@ describe("a look at an open case", () => {
   test("is none while the run goes on, nor once the case was released", async () => {
     const running = await aContainedCase({ sealed: false });
     const released = await aContainedCase();
-    await released.store.free(released.marker);
+    await released.release();
 
     expect(await lookAt(running)).toEqual({ looked: "running" });
     expect(await lookAt(released)).toEqual({ looked: "closed" });

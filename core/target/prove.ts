@@ -109,11 +109,16 @@ function hasContainer(pod: Pod, containerId: string): boolean {
   const wanted = bareId(containerId);
   // Falco shortens ids to 12 digits; anything shorter could match by accident.
   if (!/^[0-9a-f]{12,64}$/.test(wanted)) return false;
+  return containerIdsOf(pod).some((id) => id.startsWith(wanted));
+}
+
+/** The containers that the pod runs or has just run, without the name of their runtime. */
+export function containerIdsOf(pod: Pod): readonly string[] {
   const { containerStatuses, initContainerStatuses, ephemeralContainerStatuses } = pod.status ?? {};
   const all = [containerStatuses, initContainerStatuses, ephemeralContainerStatuses].flatMap(
     (statuses) => statuses ?? [],
   );
-  return all.flatMap(idsOf).some((id) => bareId(id).startsWith(wanted));
+  return all.flatMap(idsOf).map(bareId);
 }
 
 function idsOf(status: ContainerStatus): string[] {

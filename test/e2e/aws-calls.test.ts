@@ -8,6 +8,7 @@ import {
   DescribeAutoScalingInstancesCommand,
 } from "@aws-sdk/client-auto-scaling";
 import { DescribeInstancesCommand, EC2Client } from "@aws-sdk/client-ec2";
+import { DeleteObjectCommand } from "@aws-sdk/client-s3";
 import { describe, expect, test } from "vitest";
 import { ec2Instances, instanceStatements } from "../../adapters/aws/ec2-instances.ts";
 import { ec2Volumes, volumeStatements } from "../../adapters/aws/ec2-volumes.ts";
@@ -20,7 +21,7 @@ import type { RunResult } from "../../core/evidence/record-run.ts";
 import type { EvidenceStore } from "../../core/evidence/store.ts";
 import type { Instances } from "../../core/node/instances.ts";
 import { CASE_TAG, REASON, REASON_TAG, type Volumes } from "../../core/node/volumes.ts";
-import { aws, deployment, stage, store, writer } from "./harness.ts";
+import { aws, deployment, s3, stage, store, writer } from "./harness.ts";
 
 /** As the SDK logs a call, reduced to what decides about rights. */
 interface Call {
@@ -52,6 +53,11 @@ function neededFor({ commandName, input, error }: Call): readonly string[] {
     case "GetObjectCommand":
       if (error) return [`s3:GetObject on ${object}`, "s3:ListBucket on bucket"];
       return [`s3:GetObject${input.VersionId ? "Version" : ""} on ${object}`, "kms:Decrypt on key"];
+    case "HeadObjectCommand":
+      if (error) return [`s3:GetObject on ${object}`, "s3:ListBucket on bucket"];
+      return [`s3:GetObject on ${object}`];
+    case "ListObjectsV2Command":
+      return ["s3:ListBucket on bucket"];
     case "GetObjectRetentionCommand":
       return [`s3:GetObjectRetention on ${object}`];
     case "ListObjectsV2Command":
@@ -59,7 +65,10 @@ function neededFor({ commandName, input, error }: Call): readonly string[] {
     case "ListObjectVersionsCommand":
       return ["s3:ListBucketVersions on bucket"];
     case "DeleteObjectCommand":
-      return [`s3:DeleteObject on ${object}`];
+      return [
+        `s3:DeleteObject on ${object}`,
+        ...(input.IfMatch ? [`s3:GetObject on ${object}`] : []),
+      ];
     case "DescribeInstancesCommand":
       return ["ec2:DescribeInstances on *"];
     case "DescribeInstanceAttributeCommand":
@@ -160,9 +169,32 @@ describe("the evidence bucket", () => {
   });
 
   test("is freed of a marker", async () => {
-    const calls = await onBucket((bucket) => bucket.free(`open/${name()}.json`));
+    const { artefact } = await store.putOnce(`open/${name()}.json`, {});
+    const calls = await onBucket(async (bucket) => {
+      await bucket.free(artefact);
+      await bucket.free(artefact); // it is gone
+    });
 
     expectExactly(calls, evidenceStatements({ frees: ["open/*"] }, place));
+  });
+
+  test("keeps a marker that is no longer the one that was read", async () => {
+    const key = `open/${name()}.json`;
+    const first = await store.putOnce(key, { of: "the first case" });
+    await store.free(first.artefact);
+    await store.putOnce(key, { of: "the second" });
+    await store.free(first.artefact);
+    const now = await store.read(key);
+    const unconditional = s3.send(
+      new DeleteObjectCommand({
+        Bucket: deployment.evidenceBucket,
+        Key: key,
+        IfMatch: '"another"',
+      }),
+    );
+
+    await expect(unconditional).rejects.toMatchObject({ name: "PreconditionFailed" });
+    expect(now?.document).toEqual({ of: "the second" });
   });
 });
 

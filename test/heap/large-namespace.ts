@@ -66,7 +66,7 @@ function largePod(index: number): Pod {
 }
 
 /** The documents that a later state reads; of the others what says which they are. */
-function store(): Pick<EvidenceStore, "putOnce" | "read"> {
+function store(): Pick<EvidenceStore, "putOnce" | "read" | "list" | "free"> {
   const kept = new Map<string, string>();
   return {
     async putOnce(key, document) {
@@ -86,6 +86,8 @@ function store(): Pick<EvidenceStore, "putOnce" | "read"> {
       const artefact = { key, sha256: sha256(text), size: text.length, versionId: "v" };
       return { document: JSON.parse(text), artefact };
     },
+    list: async () => [],
+    async free() {},
   };
 }
 
@@ -113,8 +115,9 @@ const STATES = {
   PreviewCredentials: () => previewCredentials(input, { ...ports, identities: memoryIdentities() }),
   SnapshotAfter: async () => {
     const alert = { detectedAt: now().toISOString(), severity: "low" } as const;
+    const execution = { arn: "a", name: "a", startedAt: now().toISOString() };
     await applyPolicy(
-      { ...input, ...UNBRAKED, alert },
+      { ...input, ...UNBRAKED, execution, alert },
       { ...ports, settings: SETTINGS, protectedLabels: PROTECTED_LABELS },
     );
     return snapshotAfter(input, ports);

@@ -1,7 +1,7 @@
 import type { Alert } from "../../core/alert/alert.ts";
 import { openCase } from "../../core/case/case.ts";
+import { freeTarget, provenKey } from "../../core/case/markers.ts";
 import type { NetworkFacts } from "../../core/cluster/network.ts";
-import { openCaseKey } from "../../core/evidence/keys.ts";
 import { recordRun } from "../../core/evidence/record-run.ts";
 import type { Pod } from "../../core/kubernetes.ts";
 import { preserveNode } from "../../core/node/preserve-node.ts";
@@ -53,6 +53,7 @@ export interface CaseWorld {
   wait(minutes: number): void;
   readonly now: () => Date;
   readonly marker: string;
+  release(): Promise<void>;
 }
 
 /**
@@ -125,7 +126,9 @@ export async function aContainedCase(
   const wait = (minutes: number) => {
     time += minutes * 60_000;
   };
-  return { kubernetes, store, now, wait, marker: openCaseKey(target) };
+  const marker = provenKey(target, uid);
+  const release = () => freeTarget(target, input.case, store);
+  return { kubernetes, store, now, wait, marker, release };
 }
 
 let executions = 0;

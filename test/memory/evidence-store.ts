@@ -93,7 +93,8 @@ export function memoryStore(): MemoryStore {
         .slice(0, limit)
         .map((key) => ({ key, storedAt: kept.get(key)?.storedAt ?? "" }));
     },
-    async free(key) {
+    async free({ key, versionId }) {
+      if (kept.get(key)?.versionId !== versionId) return;
       objects.delete(key);
       kept.delete(key);
     },

@@ -34,7 +34,9 @@ export function usage({ evidence = {} }: Needs) {
       const kind = typeof object === "object" && object !== null && "kind" in object;
       asked.add(kind ? `${operation} ${object.kind}` : operation);
     },
-    store(operation: string, [key]: readonly unknown[]): void {
+    store(operation: string, [where]: readonly unknown[]): void {
+      const isArtefact = typeof where === "object" && where !== null && "key" in where;
+      const key = isArtefact ? where.key : where;
       const how = STORE_OPERATIONS[operation] ?? "reads";
       const patterns = (evidence[how] ?? []).filter((pattern) => matches(pattern, String(key)));
       for (const pattern of patterns) asked.add(`${how} ${pattern}`);

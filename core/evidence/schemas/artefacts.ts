@@ -3,7 +3,7 @@ import { Conflict } from "../conflict.ts";
 import { type KeyPattern, schemaOf } from "../keys.ts";
 import { Manifest, RunRecord } from "../manifest.ts";
 import { VersionsListing } from "../run-folder.ts";
-import { AlertRecord, Begun, CaseRecord, Ignored, OpenMarker } from "./case.ts";
+import { Absorbed, AlertRecord, Begun, CaseRecord, Ignored, OpenMarker } from "./case.ts";
 import { AwsContextRecord, ContextRecord, CredentialsRecord, LogPage } from "./context.ts";
 import {
   NodeArtefact,
@@ -95,6 +95,11 @@ export const ARTEFACTS: Readonly<Record<PublishedKey, Published>> = {
     schema: AlertRecord,
     as: "eks-containment/joined-alert/1",
   },
+  "cases/*/absorbed/*.json": {
+    is: "Another open case that this one stands for, and why",
+    schema: Absorbed,
+    as: "eks-containment/absorbed/1",
+  },
   "cases/*/runs/*.json": {
     is: "A run of the case that was sealed, with the hash and version of its manifest",
     schema: RunRecord,
@@ -111,7 +116,7 @@ export const ARTEFACTS: Readonly<Record<PublishedKey, Published>> = {
     as: "eks-containment/reapplication/1",
   },
   "open/*": {
-    is: "The marker of a target whose case is open; the only thing that is ever deleted",
+    is: "A marker of a target whose case is open; the only thing that is ever deleted",
     schema: OpenMarker,
     as: "eks-containment/open-case/1",
   },

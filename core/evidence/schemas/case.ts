@@ -1,5 +1,5 @@
 import * as z from "zod";
-import { Alert, CaseRef, Execution, Mode, Target, time } from "./pieces.ts";
+import { Alert, CaseRef, Execution, list, Mode, Target, time } from "./pieces.ts";
 
 const event = z
   .unknown()
@@ -23,7 +23,18 @@ export const CaseRecord = z.strictObject({
 });
 export type CaseRecord = z.infer<typeof CaseRecord>;
 
-export const OpenMarker = z.strictObject({ case: CaseRef, execution: Execution, target: Target });
+export const Proven = z.strictObject({
+  uid: z.string().describe("The UID of what was found in the cluster"),
+  containerIds: list(z.string()).describe("Of a pod, those that it runs or has just run"),
+});
+export type Proven = z.infer<typeof Proven>;
+
+export const OpenMarker = z.strictObject({
+  case: CaseRef,
+  execution: Execution,
+  target: Target,
+  proven: Proven.optional().describe("What the target turned out to be; absent before that"),
+});
 export type OpenMarker = z.infer<typeof OpenMarker>;
 
 export const Begun = z.strictObject({
@@ -32,6 +43,15 @@ export const Begun = z.strictObject({
   execution: Execution,
   target: Target,
 });
+
+export const Absorbed = z.strictObject({
+  case: CaseRef,
+  target: Target,
+  why: z
+    .enum(["sameTarget", "inNamespace"])
+    .describe("It was about the very same target, or is about a pod in the contained namespace"),
+});
+export type Absorbed = z.infer<typeof Absorbed>;
 
 export const Ignored = z.strictObject({
   outcome: z.literal("ignored").describe("Nothing was done"),

@@ -11,7 +11,7 @@ export const Result = z.strictObject({
   reason: z.string().describe("Why the run acted, or only audited"),
   brakes: list(Brake).describe("What held writes back: all of them where the mode is audit"),
   verdict: z
-    .enum(["contained", "partial", "notEnforceable", "unverified", "audited", "ignored"])
+    .enum(["contained", "partial", "notEnforceable", "unverified", "audited", "ignored", "joined"])
     .describe("How the run ended; docs/verdicts.md explains it"),
   reasons: list(Reason).describe("Why the verdict is not `contained`"),
   quarantinedAt: time("When the last write of the quarantine was answered").nullable(),

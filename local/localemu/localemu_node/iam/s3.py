@@ -126,7 +126,9 @@ put_object = on_object(
     },
 )
 BYPASS = {"BypassGovernanceRetention": "BypassGovernanceRetention"}
-delete_object = by_version("DeleteObject", "DeleteObjectVersion", if_set=BYPASS)
+# Whether an object's ETag is this one is for those to know who may read it.
+IF_UNCHANGED = {**BYPASS, "IfMatch": "GetObject"}
+delete_object = by_version("DeleteObject", "DeleteObjectVersion", if_set=IF_UNCHANGED)
 
 OPERATIONS: dict[str, Reading] = {
     "GetObject": get_object,
