@@ -48,8 +48,13 @@ describe("what the functions may do on AWS", () => {
   });
 
   test("deletes nothing but open-case markers, and shortens no lock", () => {
+    const resources = ["arn:aws:s3:::evidence/open/*"];
     expect(withAction(/Delete/).map(({ state, resources }) => ({ state, resources }))).toEqual([
-      { state: "RecordRun", resources: ["arn:aws:s3:::evidence/open/*"] },
+      ...[
+        { state: "OpenCase", resources },
+        { state: "ApplyPolicy", resources },
+      ],
+      { state: "RecordRun", resources },
     ]);
     expect(withAction(/Bypass|Put\w*Retention|LegalHold|Acl|Policy|Versioning/)).toEqual([]);
   });

@@ -72,6 +72,70 @@ const WRITES = [
   `create CiliumNetworkPolicy quarantine-${CASE.id}`,
 ];
 
+describe("a target that two cases mean", () => {
+  const other = { id: "c-20261122-9876543210", runId: "20261122T175502000Z-c-20261122-9876543210" };
+  const sidecar: Target = { ...POD, containerId: "9d0ab5e4f1d3" };
+  const [pod] = [aPod()];
+  const withSidecar = {
+    ...pod,
+    status: {
+      ...pod.status,
+      initContainerStatuses: [
+        { name: "mesh", containerID: `containerd://${"9d0ab5e4f1d3".repeat(5)}` },
+      ],
+    },
+  };
+  const another = (target: Target, { kubernetes, store }: ReturnType<typeof prepare>) =>
+    applyPolicy(
+      {
+        ...{ case: other, execution: { ...EXECUTION, arn: "arn:aws:states:b", name: "b" } },
+        ...{ alert: ALERT, target, network: CILIUM, mode: "containment", ...UNBRAKED },
+      },
+      {
+        ...{ kubernetes, store, settings: SETTINGS, protectedLabels: PROTECTED_LABELS },
+        now: () => new Date("2026-11-22T17:56:00.000Z"),
+      },
+    );
+
+  test("is quarantined by the one that proved it first, and left alone by the other", async () => {
+    const scene = prepare({ pods: [withSidecar] });
+    await scene.act(POD);
+    const writes = [...scene.kubernetes.state.writes];
+
+    const late = await another(sidecar, scene);
+
+    expect(late).toMatchObject({ outcome: "joined", reason: expect.stringContaining(CASE.id) });
+    expect(scene.kubernetes.state.writes).toEqual(writes);
+    expect(await scene.store.list(`runs/${other.runId}/`, 10)).toEqual([]);
+    expect((await scene.judge()).verdict).toBe("contained");
+  });
+
+  test("a pod that is quarantined already stays so when its namespace is, by writes that do not meet", async () => {
+    const scene = prepare({ pods: [withSidecar] });
+    await scene.act(POD);
+    const ofPod = new Set(scene.kubernetes.state.writes.map((write) => write.replace(/^\w+ /, "")));
+    scene.kubernetes.state.writes = [];
+
+    expect((await another(NAMESPACE, scene)).outcome).toBe("applied");
+
+    const ofNamespace = scene.kubernetes.state.writes.map((write) => write.replace(/^\w+ /, ""));
+    expect(ofNamespace.filter((object) => ofPod.has(object))).toEqual([]);
+    expect(scene.kubernetes.state.pods[0]?.metadata.labels?.[CASE_LABEL]).toBe(CASE.id);
+    expect((await scene.judge()).verdict).toBe("contained");
+  });
+
+  test("the next pod of the name is quarantined by a case of its own", async () => {
+    const scene = prepare();
+    await scene.act(POD);
+    const successor = aPod({ metadata: { uid: "uid-2" } });
+    scene.kubernetes.state.pods = [successor];
+
+    expect(await another({ ...POD, containerId: null, uid: "uid-2" }, scene)).toMatchObject({
+      ...{ outcome: "applied", uid: "uid-2" },
+    });
+  });
+});
+
 describe("the quarantine of a pod", () => {
   test("takes its labels first, then selects it with policies of the case's own", async () => {
     const { kubernetes, act, judge } = prepare();

@@ -56,8 +56,6 @@ function neededFor({ commandName, input, error }: Call): readonly string[] {
     case "HeadObjectCommand":
       if (error) return [`s3:GetObject on ${object}`, "s3:ListBucket on bucket"];
       return [`s3:GetObject on ${object}`];
-    case "ListObjectsV2Command":
-      return ["s3:ListBucket on bucket"];
     case "GetObjectRetentionCommand":
       return [`s3:GetObjectRetention on ${object}`];
     case "ListObjectsV2Command":
