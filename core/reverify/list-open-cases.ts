@@ -79,10 +79,12 @@ async function nextMarkers(
   { after }: Pass,
   store: StoreFor<typeof LIST_OPEN_CASES_NEEDS>,
 ): Promise<readonly string[]> {
+  const proven: string[] = [];
   for (let last = after ?? undefined; ; ) {
     const keys = (await store.list(OPEN_CASES_PREFIX, CASES_A_PAGE, last)).map(({ key }) => key);
-    const proven = keys.filter(isProvenKey);
-    if (proven.length > 0 || keys.length < CASES_A_PAGE) return proven;
+    proven.push(...keys.filter(isProvenKey));
+    if (proven.length >= CASES_A_PAGE || keys.length < CASES_A_PAGE) break;
     last = keys.at(-1);
   }
+  return proven.slice(0, CASES_A_PAGE);
 }
