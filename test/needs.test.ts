@@ -324,7 +324,7 @@ const CLUSTER: ClusterAccess = {
 
 async function list(): Promise<void> {
   const { store } = portsFor("ListOpenCases");
-  await stores.at(-1)?.putOnce("open/prod-eks-1/payments/pod/checkout-1.json", {
+  await stores.at(-1)?.putOnce("open/prod-eks-1/payments/pod/checkout-1@proven.uid-1.json", {
     ...{ case: CASE, execution: EXECUTION, target: POD },
   });
   const clusters = recorded({ describe: async () => CLUSTER }, used.ListOpenCases.other);
