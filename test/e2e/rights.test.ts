@@ -194,7 +194,7 @@ const ARTEFACTS: readonly (readonly [string, () => string, Writers, readonly Sta
     ["RecordRun", ...LOOKING_AGAIN],
   ],
   ["a joined alert", () => joinedAlertKey(result.case.id, "x"), ["OpenCase", "ApplyPolicy"], []],
-  ["an absorbed case", () => absorbedKey(result.case.id, "c-x"), "ApplyPolicy", []],
+  ["an absorbed case", () => absorbedKey(result.case.id, "c-x"), ["OpenCase", "ApplyPolicy"], []],
   ["the case", () => caseKey(result.case.id), "OpenCase", []],
   ["a number of the circuit breaker", () => begun, "OpenCase", []],
   ["an ignored alert", () => ignored, "RecordIgnored", []],
