@@ -209,7 +209,9 @@ describe.each(STAGE_NAMES)("stage %s", (stage) => {
         actions.some((a) => /s3:.*Delete|Bypass|PutObjectRetention|LegalHold/.test(a)),
       );
 
-      expect(deleting.map(({ of }) => of)).toEqual([expect.stringContaining("RecordRun")]);
+      expect(deleting.map(({ of }) => of).toSorted()).toEqual(
+        ["ApplyPolicy", "OpenCase", "RecordRun"].map((state) => expect.stringContaining(state)),
+      );
       for (const { resources: on } of deleting) {
         for (const resource of on) expect(resource).toContain("/open/*");
       }
