@@ -113,7 +113,6 @@ function scheduleLooks(
     targets: [
       new targets.SfnStateMachine(reverify, {
         role,
-        input: events.RuleTargetInput.fromObject({}),
         deadLetterQueue, // an alarm tells that nobody looks any more
         retryAttempts: 2, // what is missed is not made up for: the next start looks at the same
       }),

@@ -91,6 +91,16 @@ describe("where a dead letter goes when it is sent again", () => {
     expect(reading.kind).toBe("unreadable");
   });
 
+  test("a missed look at the open cases is not made up for", () => {
+    const attributes = { RULE_ARN: rule("reverify") };
+    const body = JSON.stringify({ source: "aws.events", "detail-type": "Scheduled Event" });
+
+    expect(resent({ attributes, body }).destination).toMatchObject({
+      to: "nowhere",
+      why: expect.stringContaining("the next start looks at all of them"),
+    });
+  });
+
   test("what is no event goes nowhere as one", () => {
     const attributes = { RULE_ARN: rule(`${BUS}/x`) };
 

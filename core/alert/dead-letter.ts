@@ -72,6 +72,7 @@ export function destinationOf({ body }: DeadLetter, origin: Origin, busName: str
     case "rule": {
       const source = sourceOf(body);
       if (source === null) return NO_EVENT;
+      if (source === "aws.events") return MISSED_LOOK;
       // On the default bus anybody's rule may name this queue; only AWS puts events of `aws.` there.
       if (source.startsWith("aws.") || origin.rule.includes(`:rule/${busName}/`)) {
         return { to: "workflow", event: body };
@@ -83,6 +84,11 @@ export function destinationOf({ body }: DeadLetter, origin: Origin, busName: str
   }
 }
 
+/** The schedule of `reverify` is the only one that starts anything here. */
+const MISSED_LOOK = {
+  to: "nowhere",
+  why: "open cases were not looked at again when it was time: the next start looks at all of them",
+} as const;
 const NO_EVENT = { to: "nowhere", why: "its body is no event" } as const;
 
 /** The source that an event names, or null for what is none. */
