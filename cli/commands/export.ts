@@ -1,7 +1,12 @@
 import { resolve } from "node:path";
 import { caseObjects } from "../../adapters/aws/case-objects.ts";
 import { bucketRunFolder } from "../../adapters/run-folder.ts";
-import { caseKey, runPrefix, runRecordsPrefix } from "../../core/evidence/keys.ts";
+import {
+  caseKey,
+  joinedAlertsPrefix,
+  runPrefix,
+  runRecordsPrefix,
+} from "../../core/evidence/keys.ts";
 import { Manifest } from "../../core/evidence/manifest.ts";
 import { listVersions } from "../../core/evidence/run-folder.ts";
 import { CaseRecord } from "../../core/evidence/schemas/case.ts";
@@ -9,6 +14,7 @@ import { verifyRun } from "../../core/evidence/verify.ts";
 import { caseReport, type ReportedRun } from "../../core/report/case-report.ts";
 import { toHtml, toMarkdown } from "../../core/report/report.ts";
 import { type Archive, openArchive } from "../archive.ts";
+import { joinedAlerts } from "../joined-alerts.ts";
 import { type AwsConfig, deployed } from "../stage.ts";
 
 interface Options {
@@ -53,11 +59,20 @@ export async function exportCase(caseId: string, { stage, to, json }: Options): 
       say(`run ${runId}`);
       runs.push(await addRun(archive, { caseId, runId, bucket, aws }));
     }
-    const joined = keys
-      .filter((key) => key.startsWith(`cases/${caseId}/alerts/`))
-      .map((key) => ofCase.get(key) as NonNullable<ReportedRun["alert"]>);
+    const { alerts, absorbed } = await joinedAlerts(caseId, objects);
+    for (const { case: other, alertKeys } of absorbed) {
+      for (const key of alertKeys) {
+        const bytes = await objects.read(key);
+        ofCase.set(key, parsed(bytes));
+        const name = key.slice(joinedAlertsPrefix(other.id).length);
+        await archive.add(`${caseId}/absorbed/${other.id}/alerts/${name}`, bytes);
+      }
+    }
+    const joined = [...alerts, ...absorbed.flatMap(({ alertKeys }) => alertKeys)].flatMap(
+      (key) => (ofCase.get(key) as ReportedRun["alert"]) ?? [],
+    );
     const about = { stage, exportedAt: new Date().toISOString() };
-    const report = caseReport({ record, joined, runs }, about);
+    const report = caseReport({ record, joined, absorbed, runs }, about);
     await archive.add(`${caseId}/report.md`, toMarkdown(report));
     await archive.add(`${caseId}/report.html`, toHtml(report));
     await archive.close();

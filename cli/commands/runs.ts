@@ -1,10 +1,13 @@
 import { GetObjectCommand, paginateListObjectsV2, S3Client } from "@aws-sdk/client-s3";
+import { caseObjects } from "../../adapters/aws/case-objects.ts";
 import type { ArtefactName } from "../../core/evidence/keys.ts";
 import { runPrefix } from "../../core/evidence/keys.ts";
 import { Manifest } from "../../core/evidence/manifest.ts";
 import type { RunResult } from "../../core/evidence/record-run.ts";
+import { absorbedLine } from "../../core/report/absorbed.ts";
 import { printableLine } from "../../core/report/printable.ts";
 import { describeTarget } from "../../core/target/target.ts";
+import { joinedAlerts } from "../joined-alerts.ts";
 import { deployed } from "../stage.ts";
 import { verdictHistory, verdictLine } from "../verdict-history.ts";
 
@@ -46,8 +49,13 @@ export async function run(id: string, { stage, json }: Options): Promise<void> {
   if (!result && !(await bucket.runIds()).includes(id)) {
     throw new Error(`stage ${stage} has no run ${id}; \`containment runs\` lists them`);
   }
+  const { alerts, absorbed } = await bucket.joined(caseIdOf(id));
   if (json) {
-    console.log(JSON.stringify({ id, url: bucket.url(id), result, manifest }));
+    const joined = {
+      alerts: alerts.length,
+      absorbed: absorbed.map(({ alertKeys: _, ...each }) => each),
+    };
+    console.log(JSON.stringify({ id, url: bucket.url(id), result, joined, manifest }));
     return;
   }
   console.log(`${id}  ${line(result)}`);
@@ -58,6 +66,10 @@ export async function run(id: string, { stage, json }: Options): Promise<void> {
   }
   for (const { code, message } of result?.reasons ?? []) {
     console.log(`  ${code}: ${printableLine(message)}`);
+  }
+  if (alerts.length > 0) console.log(`  further alerts that joined the case: ${alerts.length}`);
+  for (const each of absorbed) {
+    console.log(`  took up case ${each.case.id}, ${printableLine(absorbedLine(each))}`);
   }
   const sealed = Manifest.safeParse(manifest).data;
   // What is not locked is known only once the result is written: the manifest has it too.
@@ -73,6 +85,11 @@ export async function run(id: string, { stage, json }: Options): Promise<void> {
     console.log(`  looked again ${verdictLine(record)}`);
   }
   console.log(`  ${bucket.url(id)}`);
+}
+
+/** A run's id is its time and its case's id. */
+function caseIdOf(runId: string): string {
+  return runId.slice(runId.indexOf("-") + 1);
 }
 
 function summary(result: RunResult | null) {
@@ -108,6 +125,7 @@ async function openBucket(stage: string) {
 
   return {
     history: (caseId: string) => verdictHistory(caseId, { bucket: Bucket, aws }),
+    joined: (caseId: string) => joinedAlerts(caseId, caseObjects(Bucket, aws)),
     read,
     url: (id: string) => `s3://${Bucket}/${runPrefix(id)}`,
     result: async (id: string): Promise<RunResult | null> =>

@@ -58,6 +58,15 @@ describe("an open case", () => {
     expect(message).toContain("CONTAINMENT_REMOVE_WITH_OPEN_CASES=yes");
   });
 
+  test("counts once, however many markers it has", async () => {
+    const proven = { ...MARKER, key: "open/prod/payments/pod/checkout-1@proven.uid-1.json" };
+
+    const { message } = await remove(seen([EVIDENCE]), seen([MARKER, proven]));
+
+    expect(message).toContain("Stage prod has 1 open case:");
+    expect(message.match(/c-20260101-1: /g)).toHaveLength(1);
+  });
+
   test("counts even when its marker cannot be read", async () => {
     const unreadable = openCase("open/prod/payments/pod/x.json", "{");
 

@@ -19,7 +19,7 @@ const Marker = z.object({
   }),
 });
 
-/** A marker under open/ holds its target, whether or not it can be read. */
+/** A marker under open/ holds its target for its case, whether or not it can be read. */
 export interface OpenCase {
   readonly key: string;
   /** Null for one that cannot be read. */
@@ -94,7 +94,8 @@ export function judgeRemoval(
         ].join("\n"),
       };
     case "read": {
-      const { bucket, cases } = observed;
+      const { bucket } = observed;
+      const cases = eachOnce(observed.cases);
       const keeps = `The evidence stays, locked, in bucket ${bucket}; everything else of the stage is removed.`;
       if (cases.length === 0) return { allowed: true, message: keeps };
       const list = cases.map((each) => `  ${caseLine(bucket, each)}`);
@@ -107,12 +108,18 @@ export function judgeRemoval(
               open,
               ...list,
               "Their targets stay cut off when the stage is gone. Release each one first: its plan.json",
-              "says what was written and how that is undone; then delete its marker under open/.",
+              "says what was written and how that is undone; then delete its markers under open/, each",
+              "with --if-match and its ETag.",
               `To remove the stage all the same: ${REMOVE_ANYWAY}=yes`,
             ].join("\n"),
       };
     }
   }
+}
+
+/** A case has several markers, one for each thing that its target is known by. */
+function eachOnce(markers: readonly OpenCase[]): readonly OpenCase[] {
+  return [...new Map(markers.map((each) => [each.marker?.case.id ?? each.key, each])).values()];
 }
 
 function caseLine(bucket: string, { key, marker }: OpenCase): string {

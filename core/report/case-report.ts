@@ -11,6 +11,7 @@ import type { Verification } from "../evidence/verify.ts";
 import { planLines } from "../quarantine/describe-plan.ts";
 import type { Plan } from "../quarantine/plan.ts";
 import { describeTarget } from "../target/target.ts";
+import { type AbsorbedCase, absorbedLine } from "./absorbed.ts";
 import type { Report, Section } from "./report.ts";
 
 /** One run of a case, as far as it got: what a state did not write is null. */
@@ -31,15 +32,17 @@ export interface ReportedRun {
 
 export interface ReportedCase {
   readonly record: CaseRecord;
-  /** Further alerts about the target, which joined the case. */
+  /** Further alerts about the target, which joined the case or one that it took up. */
   readonly joined: readonly AlertRecord[];
+  /** Other cases that this one took up. */
+  readonly absorbed: readonly AbsorbedCase[];
   /** Oldest first. */
   readonly runs: readonly ReportedRun[];
 }
 
 /** The case for a person: when, what was seen, what was done, what holds, what is missing, by whom. */
 export function caseReport(
-  { record, joined, runs }: ReportedCase,
+  { record, joined, absorbed, runs }: ReportedCase,
   about: { readonly stage: string; readonly exportedAt: string },
 ): Report {
   const { case: ref, target } = record;
@@ -53,6 +56,7 @@ export function caseReport(
           ["Stage", about.stage],
           ["Opened", record.openedAt],
           ["Alerts", String(1 + joined.length)],
+          ...absorbed.map((each): Row => [`Took up case ${each.case.id}`, absorbedLine(each)]),
           ...runs.map((run): Row => [`Run ${run.runId}`, summaryOf(run)]),
           ["Exported", about.exportedAt],
         ],

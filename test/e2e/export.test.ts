@@ -81,6 +81,7 @@ test("tells a person what happened, in Markdown and in a page that loads nothing
     expect(markdown).toContain(`## ${section}`);
   }
   expect(markdown).toContain("contained");
+  expect(markdown).toContain("| Alerts | 2 |");
   expect(textOf("report.html")).toContain("default-src 'none'");
 });
 
