@@ -49,15 +49,17 @@ export interface SceneNode {
 }
 
 /**
- * Starts two instances and registers them as nodes; returns when both are Ready. Call it once per
- * stage and group: shops in any number of namespaces share the nodes.
+ * Starts instances and registers them as nodes; returns when all are Ready. Call it once per stage and
+ * group: shops in any number of namespaces share the nodes. A containment cordons its pod's node, and
+ * the pod's replacement needs another one: so many nodes as containments at once, and one more.
  */
 export async function createNodes(
   stage: Pick<LocalStage, "aws" | "kubernetes">,
   nodeGroup: NodeGroup = SHOP_NODES,
+  count = 2,
 ): Promise<SceneNode[]> {
   const ec2 = new EC2Client(stage.aws);
-  const nodes = (await runInstances(ec2, nodeGroup)).map(nodeOf);
+  const nodes = (await runInstances(ec2, nodeGroup, count)).map(nodeOf);
   ec2.destroy();
   await group(nodes, nodeGroup, new AutoScalingClient(stage.aws));
   const core = stage.kubernetes.makeApiClient(CoreV1Api);
@@ -114,7 +116,11 @@ export function instanceIdOf(node: V1Node): string {
   return match.groups.instanceId;
 }
 
-async function runInstances(ec2: EC2Client, nodeGroup: NodeGroup): Promise<Instance[]> {
+async function runInstances(
+  ec2: EC2Client,
+  nodeGroup: NodeGroup,
+  count: number,
+): Promise<Instance[]> {
   const { Vpc: vpc } = await ec2.send(new CreateVpcCommand({ CidrBlock: "10.0.0.0/16" }));
   const { Subnet: subnet } = await ec2.send(
     new CreateSubnetCommand({
@@ -133,8 +139,8 @@ async function runInstances(ec2: EC2Client, nodeGroup: NodeGroup): Promise<Insta
     new RunInstancesCommand({
       ImageId: images?.[0]?.ImageId,
       InstanceType: instanceType,
-      MinCount: 2,
-      MaxCount: 2,
+      MinCount: count,
+      MaxCount: count,
       SubnetId: subnet?.SubnetId,
       BlockDeviceMappings: [
         {
@@ -182,7 +188,8 @@ function nodeOf(instance: Instance): SceneNode {
 }
 
 function manifestOf(node: SceneNode, nodeGroup: NodeGroup): V1Node {
-  const resources = { cpu: "2", memory: "8Gi", pods: "110", "ephemeral-storage": "20Gi" };
+  // More pods than any kubelet takes: nobody removes the shops of tests, and these pods weigh nothing.
+  const resources = { cpu: "2", memory: "8Gi", pods: "2000", "ephemeral-storage": "20Gi" };
   return {
     metadata: {
       name: node.name,

@@ -10,6 +10,9 @@ import { type Deployment, readDeployment } from "../../adapters/aws/deployment.t
 import { createNodes } from "../../local/scene.ts";
 import { type AwsClientConfig, type LocalStage, startLocalStage } from "../../local/stage.ts";
 
+/** A file that contains several pods of one shop keeps the node of each, and others run beside it. */
+const NODES = 8;
+
 export interface SharedStage {
   readonly aws: AwsClientConfig;
   readonly kubeconfig: string;
@@ -32,7 +35,7 @@ export default async function setup({ vitest }: TestProject): Promise<() => Prom
   // Called once for each project of end-to-end tests: the first one's stage is provided to all.
   if ("stage" in root.getProvidedContext()) return async () => {};
   const stage = await startLocalStage({ progress: console.error });
-  await createNodes(stage);
+  await createNodes(stage, undefined, NODES);
   const control = await listen(controlOf(stage));
   const { aws, kubeconfig, clusterName, environment, logFiles } = stage;
   root.provide("stage", {
