@@ -64,6 +64,19 @@ program
   .action(plan);
 
 program
+  .command("drain")
+  .description("show which pods would leave the nodes of a contained target; --yes evicts them")
+  .argument("<case|run>", "the id of the case, or of the run that contained")
+  .option("--yes", "evict them, wait for it, and keep the result as a run of the case")
+  .option("--reason <text>", "why; with --yes it is kept as evidence")
+  .option(...stageOption, "local")
+  .option(...jsonOption)
+  .action(async (id, options) => {
+    const { drain } = await import("./commands/drain.ts");
+    await drain(id, options);
+  });
+
+program
   .command("doctor")
   .description("check account, network, cluster and stage, say what to do, and change nothing")
   .option(...stageOption, "local")

@@ -235,6 +235,12 @@ export interface ObjectRef {
   readonly uid: string;
 }
 
+export interface EvictedPod {
+  readonly namespace: string;
+  readonly name: string;
+  readonly uid: string;
+}
+
 /** The object that bears a name already. */
 export interface ExistingObject {
   readonly metadata: ObjectMeta;
@@ -296,6 +302,12 @@ export interface Kubernetes extends ContextReads {
   replace(object: Denial, existing: ExistingObject): Promise<boolean>;
   /** Deletes the object with this UID and no other; done when it is not there. */
   delete(object: ObjectRef): Promise<void>;
+
+  /**
+   * Asks for the eviction of the pod with this UID and no other. Null when it is on its way or gone;
+   * otherwise why it is refused, as by a PodDisruptionBudget.
+   */
+  evict(pod: EvictedPod): Promise<string | null>;
 
   identity(): Promise<{ readonly username: string; readonly groups: readonly string[] }>;
   /** Those that the API server says this identity does not have in the namespace. */

@@ -39,6 +39,8 @@ export interface ClusterNeeds {
   readonly makes?: readonly Denial["kind"][];
   /** Kinds of which policies of the case's own are deleted. */
   readonly deletes?: readonly Denial["kind"][];
+  /** Pods are evicted. */
+  readonly evicts?: true;
 }
 
 /** The kinds of which a plan may hold writes. */
@@ -68,7 +70,8 @@ export type ClusterFor<N extends { readonly kubernetes: ClusterNeeds }> = Pick<
   | (N["kubernetes"] extends { readonly optional: readonly (infer Read)[] }
       ? Extract<Read, ClusterRead>
       : never)
-  | (N["kubernetes"] extends { readonly makes: unknown } ? ClusterWrite : never)
+  | (N["kubernetes"] extends { readonly makes: unknown } ? Exclude<ClusterWrite, "evict"> : never)
+  | (N["kubernetes"] extends { readonly evicts: true } ? "evict" : never)
   | (N["kubernetes"] extends { readonly patches: unknown } ? "patch" : never)
 >;
 

@@ -24,6 +24,8 @@ export const STATES = [
   "ListOpenCases",
   "ReverifyCase",
   "ReapplyPolicy",
+  "DrainNode",
+  "RecordDrain",
 ] as const;
 export type StateName = (typeof STATES)[number];
 

@@ -7,8 +7,10 @@ import { RECORD_CONTEXT_NEEDS } from "../core/context/record-context.ts";
 import { PREVIEW_CREDENTIALS_NEEDS } from "../core/credentials/preview-credentials.ts";
 import { RECORD_RUN_NEEDS } from "../core/evidence/record-run.ts";
 import type { Needs } from "../core/needs.ts";
+import { DRAIN_NODE_NEEDS } from "../core/node/drain-node.ts";
 import { FOLLOW_SNAPSHOTS_NEEDS } from "../core/node/follow-snapshots.ts";
 import { PRESERVE_NODE_NEEDS } from "../core/node/preserve-node.ts";
+import { RECORD_DRAIN_NEEDS } from "../core/node/record-drain.ts";
 import { SNAPSHOT_NODE_EBS_NEEDS } from "../core/node/snapshot-node-ebs.ts";
 import { APPLY_POLICY_NEEDS } from "../core/quarantine/apply-policy.ts";
 import { COMPLETE_POLICY_NEEDS } from "../core/quarantine/complete-policy.ts";
@@ -39,6 +41,8 @@ export const NEEDS = {
   ListOpenCases: LIST_OPEN_CASES_NEEDS,
   ReverifyCase: REVERIFY_CASE_NEEDS,
   ReapplyPolicy: REAPPLY_POLICY_NEEDS,
+  DrainNode: DRAIN_NODE_NEEDS,
+  RecordDrain: RECORD_DRAIN_NEEDS,
 } as const satisfies Readonly<Record<StateName, Needs>>;
 
 /** The states that talk to the cluster. */

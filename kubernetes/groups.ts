@@ -1,4 +1,6 @@
-import type { Needs } from "../core/needs.ts";
+import type { ClusterNeeds, Needs } from "../core/needs.ts";
+import { DRAIN_PLAN_NEEDS } from "../core/node/drain-plan.ts";
+import { PLAN_NEEDS } from "../core/quarantine/apply-policy.ts";
 import { fileOf, STATES, type StateName } from "../functions/contract.ts";
 import { type ClusterState, NEEDS } from "../functions/needs.ts";
 
@@ -8,8 +10,13 @@ import { type ClusterState, NEEDS } from "../functions/needs.ts";
  */
 export type KubernetesGroup = `containment-${string}`;
 
-/** Of people who may look at what a containment would do, as `containment plan` does. */
+/** Of people who may look at what would be done, as `containment plan` and `containment drain` do. */
 export const READERS: KubernetesGroup = "containment-readers";
+
+export const READERS_NEEDS = {
+  reads: [...PLAN_NEEDS.kubernetes.reads, ...DRAIN_PLAN_NEEDS.kubernetes.reads],
+  optional: PLAN_NEEDS.kubernetes.optional,
+} as const satisfies ClusterNeeds;
 
 export const CLUSTER_STATES: readonly ClusterState[] = STATES.filter(talksToCluster);
 

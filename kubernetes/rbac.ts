@@ -1,8 +1,7 @@
 import { type Permission, rightsByNeed } from "../core/cluster/rights.ts";
 import type { ClusterNeeds } from "../core/needs.ts";
-import { PLAN_NEEDS } from "../core/quarantine/apply-policy.ts";
 import { NEEDS } from "../functions/needs.ts";
-import { CLUSTER_STATES, groupOf, type KubernetesGroup, READERS } from "./groups.ts";
+import { CLUSTER_STATES, groupOf, type KubernetesGroup, READERS, READERS_NEEDS } from "./groups.ts";
 import { priorityManifests } from "./priority.ts";
 
 /** A group of ours, who is in it, and what they need. */
@@ -14,7 +13,7 @@ export interface Member {
 
 /** Everybody who may do anything in the cluster. */
 export const MEMBERS: readonly Member[] = [
-  { group: READERS, who: "People, for `containment plan`", needs: PLAN_NEEDS.kubernetes },
+  { group: READERS, who: "People, for `containment plan` and `drain`", needs: READERS_NEEDS },
   ...CLUSTER_STATES.map((state) => ({
     group: groupOf(state),
     who: state,

@@ -72,6 +72,8 @@ describe("what the functions may do on AWS", () => {
       "ListOpenCases",
       "ReverifyCase",
       "ReapplyPolicy",
+      "DrainNode",
+      "RecordDrain",
     ]);
   });
 

@@ -1,10 +1,9 @@
 import type { Statement } from "../adapters/aws/statement.ts";
 import { type Permission, rightsOf } from "../core/cluster/rights.ts";
 import type { ClusterNeeds } from "../core/needs.ts";
-import { PLAN_NEEDS } from "../core/quarantine/apply-policy.ts";
 import { STATES, type StateName } from "../functions/contract.ts";
 import { NEEDS } from "../functions/needs.ts";
-import { groupsOf, READERS, talksToCluster } from "../kubernetes/groups.ts";
+import { groupsOf, READERS, READERS_NEEDS, talksToCluster } from "../kubernetes/groups.ts";
 import { type Resources, statementsOf } from "./grants.ts";
 
 /** A stage's resources, by names for a reader. */
@@ -30,7 +29,7 @@ serves and what he may do himself; that is not listed.
 
 /** The page docs/permissions.md. */
 export function permissionsPage(): string {
-  const readers = section("People who look", [READERS], PLAN_NEEDS.kubernetes, []);
+  const readers = section("People who look", [READERS], READERS_NEEDS, []);
   return [HEAD, ...STATES.map(sectionOf), readers].join("\n");
 }
 

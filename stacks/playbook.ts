@@ -30,6 +30,8 @@ const TIMEOUT_SECONDS: Partial<Record<StateName, number>> = {
   ListOpenCases: 30,
   ReverifyCase: 60,
   ReapplyPolicy: 60,
+  DrainNode: 60,
+  RecordDrain: 55,
 };
 const DEFAULT_TIMEOUT_SECONDS = 10;
 
@@ -183,11 +185,23 @@ export function playbook({ stack, app }: StackContext) {
     ],
   });
 
+  // A person starts it: nothing that can put an event on the bus can have a node emptied.
+  const drain = workflow({ stack, app }, "drain", {
+    ...shared,
+    substitutions: { KillSwitchName: killSwitch.parameterName },
+    statements: [
+      new iam.PolicyStatement({
+        actions: ["ssm:GetParameter"],
+        resources: [killSwitch.parameterArn],
+      }),
+    ],
+  });
+
   stack.addOutputs({
     Bus: bus.eventBusName,
     DeadLetterQueue: deadLetters.queueUrl,
   });
-  return { machines: { contain, reverify }, functions, bus, deadLetters, publish };
+  return { machines: { contain, reverify, drain }, functions, bus, deadLetters, publish };
 }
 
 /** Two stages of one account measure apart. */

@@ -15,8 +15,10 @@ import { captureContext } from "../core/context/capture-context.ts";
 import { recordContext } from "../core/context/record-context.ts";
 import { previewCredentials } from "../core/credentials/preview-credentials.ts";
 import { recordRun } from "../core/evidence/record-run.ts";
+import { drainNode } from "../core/node/drain-node.ts";
 import { followSnapshots } from "../core/node/follow-snapshots.ts";
 import { preserveNode } from "../core/node/preserve-node.ts";
+import { recordDrain } from "../core/node/record-drain.ts";
 import { snapshotNodeEbs } from "../core/node/snapshot-node-ebs.ts";
 import { applyPolicy, makePlan, PLAN_NEEDS } from "../core/quarantine/apply-policy.ts";
 import { completePolicy, type Progress } from "../core/quarantine/complete-policy.ts";
@@ -34,7 +36,7 @@ import { STATES, type StateName } from "../functions/contract.ts";
 import { NEEDS } from "../functions/needs.ts";
 import { memoryAnnouncements } from "./memory/announcements.ts";
 import { PROTECTED_LABELS, RELEASED, UNBRAKED } from "./memory/brakes.ts";
-import type { MemoryCluster } from "./memory/cluster.ts";
+import { aPod, type MemoryCluster } from "./memory/cluster.ts";
 import { aContainedCase, lookAt, putBack } from "./memory/contained-case.ts";
 import { type MemoryStore, memoryStore } from "./memory/evidence-store.ts";
 import { memoryIdentities } from "./memory/identities.ts";
@@ -222,6 +224,7 @@ beforeAll(async () => {
   await list();
   await recordIgnored({ ...OPENING, alert: null }, portsFor("RecordIgnored").store);
   await check();
+  await drain();
 }, 60_000); // some hundred quarantines
 
 /** The node; its volumes and, as `vol-data`, one of a claim that is attached nowhere. */
@@ -252,6 +255,45 @@ async function preserve(target: Target): Promise<void> {
   const followed = recorded(ec2, used.FollowSnapshots.other);
   const { store } = portsFor("FollowSnapshots");
   await followSnapshots({ case: CASE, since: null }, { volumes: followed, store, bound: 0, now });
+}
+
+/** A contained pod's node, cordoned, with a neighbour on it that leaves. */
+async function drain(): Promise<void> {
+  const kubernetes = aCluster("Deployment");
+  const store = memoryStore();
+  const input = { case: CASE, target: POD, mode: "containment", ...UNBRAKED } as const;
+  const settings = { cordon: true, protect: false };
+  await applyPolicy(
+    { ...input, execution: EXECUTION, alert: ALERT, network: VPC },
+    { kubernetes, store, settings: SETTINGS, protectedLabels: PROTECTED_LABELS, now },
+  );
+  const instances = memoryInstances({});
+  await preserveNode(
+    { ...input, uid: "uid-1", attempt: 0 },
+    { kubernetes, store, instances, settings, now },
+  );
+  const [pod] = aCluster("Deployment").state.pods;
+  const neighbour = { ...pod?.metadata, name: "cart-1", uid: "uid-of-cart-1" };
+  kubernetes.state.pods.push(aPod({ metadata: neighbour }));
+  const access = { name: "prod-eks-1", endpoint: "https://x", certificateAuthority: "Y2E=" };
+  const describe = async (): Promise<ClusterAccess> => ({ ...access, ipFamily: "ipv4" });
+  const ports = portsFor("DrainNode", kubernetes, store);
+  const drainPorts = {
+    ...ports,
+    clusters: recorded({ describe }, used.DrainNode.other),
+    connect: () => ports.kubernetes,
+  };
+  const request = {
+    ...{ case: CASE, reason: "a test", execution: EXECUTION, cluster: "prod-eks-1" },
+    killSwitch: RELEASED,
+  };
+  await drainNode({ ...request, since: null }, drainPorts);
+  const { case: run, artefacts } = await drainNode({ ...request, since: null }, drainPorts);
+  const recording = { ...portsFor("RecordDrain", kubernetes, store), productVersion: "0.1.0" };
+  await recordDrain({ case: run, artefacts, execution: EXECUTION }, recording);
+  // A further run of the case, which is chained to this one.
+  const later = { ...run, runId: `${run.runId}-2` };
+  await recordDrain({ case: later, artefacts: [], execution: EXECUTION }, recording);
 }
 
 /** Context and credentials of the target's pods. */

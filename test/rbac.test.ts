@@ -104,8 +104,11 @@ describe("the manifest", () => {
 
   test("grants nothing by wildcard, no secret, and no way into a pod or another identity", () => {
     const forbidden = /\*|secrets|\/|serviceaccounts|impersonate|escalate|bind\b|certificatesign/;
-    // To look at, for the record: no exec, no token, no change.
-    const looked = new Set(["get pods/log", "get serviceaccounts", "list serviceaccounts"]);
+    // To look at, for the record: no exec, no token, no change. And evictions that a person asks for.
+    const looked = new Set([
+      ...["get pods/log", "get serviceaccounts", "list serviceaccounts"],
+      "create pods/eviction",
+    ]);
 
     expect(
       roles
@@ -115,7 +118,7 @@ describe("the manifest", () => {
     ).toEqual([]);
   });
 
-  test("lets only four states change anything, one of these nodes, and another one delete", () => {
+  test("lets only four states change anything, one of these nodes, another one delete, and a drain evict", () => {
     const who = (pattern: RegExp) =>
       roles
         .filter((role) => rightsIn(role).some(({ verb }) => pattern.test(verb)))
@@ -126,6 +129,14 @@ describe("the manifest", () => {
       "containment-complete-policy",
       "containment-preserve-node",
       "containment-reapply-policy",
+      "containment-drain-node",
+    ]);
+    const drains = roles.filter((role) =>
+      rightsIn(role).some(({ resource }) => resource === "pods/eviction"),
+    );
+    expect(drains.map(({ metadata }) => metadata.name)).toEqual(["containment-drain-node"]);
+    expect(drains.flatMap(rightsIn).map(describePermission)).toEqual([
+      ...["get nodes", "list pods", "create pods/eviction"],
     ]);
     const changingNodes = roles.filter((role) =>
       rightsIn(role).some(({ verb, resource }) => verb !== "get" && resource === "nodes"),

@@ -6,11 +6,12 @@ import { Brake, KillSwitch } from "../functions/contract.ts";
 import { NEEDS } from "../functions/needs.ts";
 import { workflowNamed } from "./definition.ts";
 
-const { states, text } = workflowNamed("contain");
+const contain = workflowNamed("contain");
+const drain = workflowNamed("drain");
 const READS_SWITCH = "arn:aws:states:::aws-sdk:ssm:getParameter";
 
 /** Names of the states from which an execution comes to this one; null where a branch starts with it. */
-function before(wanted: string): readonly (string | null)[] {
+function before(wanted: string, { text } = contain): readonly (string | null)[] {
   const found: (string | null)[] = [];
   const walk = (value: unknown, state: string | null): void => {
     if (typeof value !== "object" || value === null) return;
@@ -25,31 +26,40 @@ function before(wanted: string): readonly (string | null)[] {
   return found;
 }
 
-test.each(["OpenCase", "ApplyPolicy", "CompletePolicy", "PreserveNode"])(
-  "%s is reached over no way that does not read the kill switch directly before",
-  (name) => {
-    const ways = before(name);
+test.each([
+  ["OpenCase", contain],
+  ["ApplyPolicy", contain],
+  ["CompletePolicy", contain],
+  ["PreserveNode", contain],
+  ["DrainNode", drain],
+])("%s is reached over no way that does not read the kill switch directly before", (name, of) => {
+  const ways = before(name, of);
 
-    expect(ways.length).toBeGreaterThan(0);
-    for (const way of ways) expect(states.get(way ?? "")?.Resource).toBe(READS_SWITCH);
-  },
-);
+  expect(ways.length).toBeGreaterThan(0);
+  for (const way of ways) expect(of.states.get(way ?? "")?.Resource).toBe(READS_SWITCH);
+});
 
 test("every state that changes the cluster is among them, or follows one at once", () => {
-  const writing = Object.entries(NEEDS)
-    .filter(([name, needs]) => states.has(name) && changesSomething(needs))
-    .map(([name]) => name);
+  const writing = ({ states }: typeof contain) =>
+    Object.entries(NEEDS)
+      .filter(([name, needs]) => states.has(name) && changesSomething(needs))
+      .map(([name]) => name);
 
-  expect(writing.toSorted()).toEqual([
+  expect(writing(contain).toSorted()).toEqual([
     ...["ApplyPolicy", "CompletePolicy", "PreserveNode", "SnapshotNodeEbs"],
   ]);
+  expect(writing(drain)).toEqual(["DrainNode"]);
   expect(new Set(before("SnapshotNodeEbs"))).toEqual(new Set(["PreserveNode"]));
 });
 
 const Changing = z.object({
   kubernetes: z
-    .object({ patches: z.array(z.string()).default([]), makes: z.array(z.string()).default([]) })
-    .default({ patches: [], makes: [] }),
+    .object({
+      patches: z.array(z.string()).default([]),
+      makes: z.array(z.string()).default([]),
+      evicts: z.boolean().default(false),
+    })
+    .default({ patches: [], makes: [], evicts: false }),
   instances: z.array(z.string()).default([]),
   volumes: z.array(z.string()).default([]),
 });
@@ -59,7 +69,8 @@ function changesSomething(needs: object): boolean {
   const calls = [...instances, ...volumes].filter((call) =>
     /^(protect|snapshotInstance|snapshotVolume|lock$)/.test(call),
   );
-  return kubernetes.patches.length + kubernetes.makes.length + calls.length > 0;
+  const { patches, makes, evicts } = kubernetes;
+  return evicts || patches.length + makes.length + calls.length > 0;
 }
 
 function evaluate(expression: unknown, bound: object): Promise<unknown> {
@@ -74,7 +85,7 @@ function evaluate(expression: unknown, bound: object): Promise<unknown> {
 test.each(["CheckBeforePhase", "CheckBeforeNode"])(
   "%s hands on what it read, and nothing where it could not read, with what is missing",
   async (name) => {
-    const { Output, Catch } = states.get(name) ?? expect.fail(`no ${name}`);
+    const { Output, Catch } = contain.states.get(name) ?? expect.fail(`no ${name}`);
     const input = { kept: "as it was", missing: [{ state: "of another branch" }] };
     const result = { Parameter: { Name: "switch", Value: "engaged" } };
     const errorOutput = { Error: "Ssm.InternalServerErrorException", Cause: "busy" };
@@ -94,8 +105,31 @@ test.each(["CheckBeforePhase", "CheckBeforeNode"])(
   },
 );
 
+test("a drain hands every look what the switch said directly before, and since when it goes on", async () => {
+  const outputOf = (name: string, about: object) =>
+    evaluate(drain.states.get(name)?.Output, { states: about });
+  const read = (Value: string) => ({ Parameter: { Name: "switch", Value } });
+  const asked = { case: { id: "c-1", runId: "run-1" }, reason: "why" };
+
+  const first = await outputOf("CheckKillSwitch", { input: asked, result: read("released") });
+  const looked = { Payload: { since: "then", done: false } };
+  const waiting = await outputOf("DrainNode", { input: first, result: looked });
+  const next = await outputOf("CheckBeforeEvictions", { input: waiting, result: read("engaged") });
+  const unread = await evaluate(drain.states.get("CheckBeforeEvictions")?.Catch[0]?.Output, {
+    states: { input: waiting },
+  });
+
+  expect(first).toEqual({
+    ...asked,
+    since: null,
+    killSwitch: { name: "switch", value: "released" },
+  });
+  expect(next).toMatchObject({ since: "then", killSwitch: { name: "switch", value: "engaged" } });
+  expect(unread).toMatchObject({ ...asked, since: "then", killSwitch: { value: null } });
+});
+
 test("what was held back before the first write, in a phase and at the node comes to one list", async () => {
-  const { Output } = states.get("CompleteAndPreserve") ?? expect.fail("no such state");
+  const { Output } = contain.states.get("CompleteAndPreserve") ?? expect.fail("no such state");
   const held = (withheld: string) => ({
     ...{ brake: "killSwitch", withheld, why: "engaged", lift: "release it" },
   });

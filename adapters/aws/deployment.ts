@@ -11,6 +11,7 @@ export interface Deployment {
   readonly stateMachineArn: string;
   /** Of the playbook that looks at open cases again. */
   readonly reverifyStateMachineArn: string;
+  readonly drainStateMachineArn: string;
   readonly busName: string;
   readonly alertQueueUrl: string;
   readonly deadLetterQueueUrl: string;
@@ -36,6 +37,7 @@ export async function readDeployment(
     evidenceBucket: await output("evidence", "EvidenceBucket"),
     stateMachineArn: await output("playbook", "ContainStateMachine"),
     reverifyStateMachineArn: await output("playbook", "ReverifyStateMachine"),
+    drainStateMachineArn: await output("playbook", "DrainStateMachine"),
     busName: await output("playbook", "Bus"),
     alertQueueUrl: await output("detection", "AlertQueue"),
     deadLetterQueueUrl: await output("playbook", "DeadLetterQueue"),

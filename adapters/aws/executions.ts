@@ -38,6 +38,8 @@ export interface Executions {
   redrive(arn: string): Promise<void>;
   /** Starts one under a name that it alone may have; one of that name before is no second start. */
   startOnce(name: string, input: string): Promise<void>;
+  /** Starts one; returns its ARN. */
+  start(input: unknown): Promise<string>;
 }
 
 export function executions(stateMachineArn: string, config: SFNClientConfig): Executions {
@@ -68,6 +70,13 @@ export function executions(stateMachineArn: string, config: SFNClientConfig): Ex
       const pages = paginateGetExecutionHistory({ client: sfn }, { executionArn: arn });
       for await (const page of pages) events.push(...(page.events ?? []));
       return visitsIn(events);
+    },
+
+    async start(input) {
+      const { executionArn = "" } = await sfn.send(
+        new StartExecutionCommand({ stateMachineArn, input: JSON.stringify(input) }),
+      );
+      return executionArn;
     },
 
     async redrive(arn) {

@@ -66,6 +66,31 @@ describe("reading", () => {
   });
 });
 
+describe("evicting", () => {
+  const CART = { namespace: "payments", name: "cart-1", uid: "uid-1" };
+
+  test("names the UID, so that a successor of the same name stays", async () => {
+    const { api, asked } = prepare({ status: 201, body: {} });
+
+    expect(await api.evict(CART)).toBeNull();
+    expect(asked[0]).toMatchObject({
+      path: "/api/v1/namespaces/payments/pods/cart-1/eviction",
+      body: { content: { kind: "Eviction", deleteOptions: { preconditions: { uid: "uid-1" } } } },
+    });
+  });
+
+  test.each([
+    [404, null],
+    [409, null],
+    [429, "said why"],
+    [500, "said why"],
+  ])("takes %i as %s", async (status, answer) => {
+    const { api } = prepare({ status, body: { message: "said why" } });
+
+    expect(await api.evict(CART)).toBe(answer);
+  });
+});
+
 describe("patching", () => {
   test("tests the UID in the same request", async () => {
     const { api, asked } = prepare({ status: 200, body: {} });

@@ -23,7 +23,7 @@ import { apiClient, whole } from "./client.ts";
 import { contextReads, named } from "./context.ts";
 import { policiesFor, policyEndpointsFor, servedPolicyKinds } from "./policies.ts";
 import { collectionPath, objectPath } from "./resources.ts";
-import { failureOf, type Transport } from "./transport.ts";
+import { failureOf, messageOf, type Transport } from "./transport.ts";
 
 /** Refuse an object with a field that the kind does not have, instead of dropping the field. */
 const STRICT = "?fieldValidation=Strict";
@@ -126,6 +126,19 @@ export function kubernetesApi(transport: Transport): Kubernetes {
       const content = { apiVersion: "v1", kind: "DeleteOptions", preconditions };
       // 409: the name belongs to another object by now, so ours is gone.
       await api.write("DELETE", objectPath(object), content, { expected: [404, 409] });
+    },
+
+    async evict({ namespace, name, uid }) {
+      const content = {
+        apiVersion: "policy/v1",
+        kind: "Eviction",
+        metadata: { namespace, name },
+        deleteOptions: { preconditions: { uid } },
+      };
+      const path = `${core(namespace, "pods", name)}/eviction`;
+      // 429: a budget has nothing left; 500: two budgets select the pod, which the API never allows.
+      const answer = await api.write("POST", path, content, { expected: [404, 409, 429, 500] });
+      return answer.status === 429 || answer.status === 500 ? messageOf(answer) : null;
     },
 
     async identity() {

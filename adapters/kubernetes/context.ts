@@ -72,7 +72,8 @@ export function contextReads(api: ApiClient): ContextReads {
 
 /** Without the managed fields, which are most of an object's metadata. */
 export function named({ metadata }: Named): Named {
-  const { name, namespace, uid, labels, annotations, ownerReferences } = metadata;
+  const { name, namespace, uid, labels, annotations, ownerReferences, deletionTimestamp } =
+    metadata;
   return {
     metadata: {
       name,
@@ -81,6 +82,7 @@ export function named({ metadata }: Named): Named {
       ...(labels && { labels }),
       ...(annotations && { annotations }),
       ...(ownerReferences && { ownerReferences }),
+      ...(deletionTimestamp !== undefined && { deletionTimestamp }),
     },
   };
 }

@@ -121,6 +121,14 @@ test.each(Object.entries(READS))("the read %s costs what is declared", async (re
   expect(inWords(await needed(ask))).toEqual(inWords(declared));
 });
 
+test("an eviction costs what is declared", async () => {
+  const rights = await needed((kubernetes) =>
+    kubernetes.evict({ namespace: "team", name: "thing", uid: UID }),
+  );
+
+  expect(inWords(rights)).toEqual(inWords(rightsOf({ reads: [], evicts: true })));
+});
+
 const API_VERSIONS: Readonly<Record<WrittenKind, string>> = {
   Pod: "v1",
   Node: "v1",

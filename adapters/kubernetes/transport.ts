@@ -143,12 +143,15 @@ function unavailable(what: string, error: Error, timeoutMs: number): TransientEr
   return new TransientError("KubernetesUnavailable", `${what}: ${why}`, { cause: error });
 }
 
+/** What the API server says of a refusal. */
+export function messageOf({ body }: ApiAnswer): string {
+  return typeof body === "object" && body !== null && "message" in body ? String(body.message) : "";
+}
+
 /** The error that an answer of 400 and above stands for. */
 export function failureOf({ method, path }: ApiRequest, answer: ApiAnswer): Error {
-  const { status, body } = answer;
-  const message =
-    typeof body === "object" && body !== null && "message" in body ? String(body.message) : "";
-  const text = `${method} ${path}: ${status} ${message}`;
+  const { status } = answer;
+  const text = `${method} ${path}: ${status} ${messageOf(answer)}`;
   switch (status) {
     case 401:
       return new TransientError("KubernetesUnauthorized", `${text}. Is there an access entry?`);

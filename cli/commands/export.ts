@@ -136,6 +136,7 @@ async function addRun(
     volumes: document("volumes.json"),
     snapshots: document("snapshots.json"),
     result: document("containment.json") ?? document("audit.json"),
+    drain: document("drain.json"),
     manifest: Manifest.safeParse(document("manifest.json")).data ?? null,
     verification: await verifyRun(folder),
   };
@@ -145,7 +146,7 @@ async function addRun(
 const REPORTED = new Set([
   ...["alert.json", "authentication.json", "plan.json", "preservation-plan.json"],
   ...["preservation.json", "volumes.json", "snapshots.json"],
-  ...["containment.json", "audit.json", "manifest.json"],
+  ...["containment.json", "audit.json", "drain.json", "manifest.json"],
 ]);
 
 /** Null for what is no JSON: evidence that was tampered with is exported all the same. */

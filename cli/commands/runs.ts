@@ -4,6 +4,7 @@ import type { ArtefactName } from "../../core/evidence/keys.ts";
 import { runPrefix } from "../../core/evidence/keys.ts";
 import { Manifest } from "../../core/evidence/manifest.ts";
 import type { RunResult } from "../../core/evidence/record-run.ts";
+import type { Drain } from "../../core/evidence/schemas/drain.ts";
 import { absorbedLine } from "../../core/report/absorbed.ts";
 import { printableLine } from "../../core/report/printable.ts";
 import { describeTarget } from "../../core/target/target.ts";
@@ -19,7 +20,7 @@ interface Options {
 interface Run {
   readonly id: string;
   /** Null while the run goes on, or when it failed before its record. */
-  readonly result: RunResult | null;
+  readonly result: RunResult | Drain | null;
 }
 
 /** `containment runs`: one line for each run, newest first. */
@@ -59,12 +60,13 @@ export async function run(id: string, { stage, json }: Options): Promise<void> {
     return;
   }
   console.log(`${id}  ${line(result)}`);
-  if (result) console.log(`  ${result.mode}: ${printableLine(result.reason)}`);
+  const contained = result && "mode" in result ? result : null;
+  if (contained) console.log(`  ${contained.mode}: ${printableLine(contained.reason)}`);
   for (const { brake, why, withheld, lift } of result?.brakes ?? []) {
     console.log(`  ${brake}: ${why}; withheld: ${withheld}`);
     console.log(`    lift it: ${lift}`);
   }
-  for (const { code, message } of result?.reasons ?? []) {
+  for (const { code, message } of contained?.reasons ?? []) {
     console.log(`  ${code}: ${printableLine(message)}`);
   }
   if (alerts.length > 0) console.log(`  further alerts that joined the case: ${alerts.length}`);
@@ -73,7 +75,7 @@ export async function run(id: string, { stage, json }: Options): Promise<void> {
   }
   const sealed = Manifest.safeParse(manifest).data;
   // What is not locked is known only once the result is written: the manifest has it too.
-  for (const { state, error } of sealed?.missing ?? result?.missing ?? []) {
+  for (const { state, error } of sealed?.missing ?? contained?.missing ?? []) {
     console.log(`  missing: ${state}'s evidence (${error})`);
   }
   for (const { code, message } of sealed?.warnings ?? []) console.log(`  ${code}: ${message}`);
@@ -81,7 +83,7 @@ export async function run(id: string, { stage, json }: Options): Promise<void> {
   if (sealed) console.log(`  sealed ${sealed.sealedAt}`);
   else
     console.log(manifest === null ? "  not sealed" : "  manifest.json is no manifest: verify it");
-  for (const record of result ? await bucket.history(result.case.id) : []) {
+  for (const record of contained ? await bucket.history(contained.case.id) : []) {
     console.log(`  looked again ${verdictLine(record)}`);
   }
   console.log(`  ${bucket.url(id)}`);
@@ -92,7 +94,8 @@ function caseIdOf(runId: string): string {
   return runId.slice(runId.indexOf("-") + 1);
 }
 
-function summary(result: RunResult | null) {
+function summary(result: Run["result"]) {
+  if (result && "pods" in result) return { verdict: result.verdict, drains: result.containedRunId };
   return {
     verdict: result?.verdict ?? null,
     mode: result?.mode ?? null,
@@ -102,13 +105,15 @@ function summary(result: RunResult | null) {
   };
 }
 
-function line(result: RunResult | null): string {
+function line(result: Run["result"]): string {
+  if (result && "pods" in result) return `${result.verdict}  nodes of run ${result.containedRunId}`;
   if (!result) return "not recorded: running, or failed (see the executions of the state machine)";
   const time = result.timeToContainMs === null ? "" : `  ${result.timeToContainMs} ms`;
   return `${result.verdict}  ${describeTarget(result.target)}${time}`;
 }
 
-async function openBucket(stage: string) {
+/** The evidence of a stage, as its operators read it. */
+export async function openBucket(stage: string) {
   const { aws, deployment } = await deployed(stage);
   const { evidenceBucket: Bucket } = deployment;
   const s3 = new S3Client(aws);
@@ -128,8 +133,10 @@ async function openBucket(stage: string) {
     joined: (caseId: string) => joinedAlerts(caseId, caseObjects(Bucket, aws)),
     read,
     url: (id: string) => `s3://${Bucket}/${runPrefix(id)}`,
-    result: async (id: string): Promise<RunResult | null> =>
-      (await read<RunResult>(id, "containment.json")) ?? (await read<RunResult>(id, "audit.json")),
+    result: async (id: string): Promise<Run["result"]> =>
+      (await read<RunResult>(id, "containment.json")) ??
+      (await read<RunResult>(id, "audit.json")) ??
+      (await read<Drain>(id, "drain.json")),
     async runIds(): Promise<readonly string[]> {
       const ids: string[] = [];
       const pages = paginateListObjectsV2(

@@ -53,9 +53,16 @@ export type OpenedCase =
  */
 export function caseOf(execution: Execution): CaseRef {
   const digest = createHash("sha256").update(execution.arn).digest("hex").slice(0, 10);
-  const time = execution.startedAt.replaceAll(/[-:.]/g, "");
-  const id = `c-${time.slice(0, 8)}-${digest}`;
-  return { id, runId: `${time}-${id}` };
+  return runOf(execution, `c-${timeOf(execution).slice(0, 8)}-${digest}`);
+}
+
+/** A further run of a case. */
+export function runOf(execution: Execution, caseId: string): CaseRef {
+  return { id: caseId, runId: `${timeOf(execution)}-${caseId}` };
+}
+
+function timeOf({ startedAt }: Execution): string {
+  return startedAt.replaceAll(/[-:.]/g, "");
 }
 
 /** How often a case may be released while we join it before we give up. */

@@ -25,7 +25,7 @@ export interface Permission {
   readonly name?: string;
 }
 
-export type ClusterWrite = "patch" | "create" | "existing" | "replace" | "delete";
+export type ClusterWrite = "patch" | "create" | "existing" | "replace" | "delete" | "evict";
 export type ClusterRead = Exclude<keyof Kubernetes, ClusterWrite>;
 
 type Verb = Permission["verb"];
@@ -97,7 +97,7 @@ const RESOURCE_OF: Readonly<Record<WrittenKind, string>> = {
 /** The rights that a state needs, under the words of its declaration that cost them. */
 export function rightsByNeed(needs: ClusterNeeds): ReadonlyMap<string, readonly Permission[]> {
   const rightsOfRead = readRights();
-  const { reads, optional = [], patches = [], makes = [], deletes = [] } = needs;
+  const { reads, optional = [], patches = [], makes = [], deletes = [], evicts = false } = needs;
   const write = (verbs: readonly Verb[], kinds: readonly WrittenKind[]) =>
     may(verbs, ...kinds.map((kind) => RESOURCE_OF[kind]));
   return new Map([
@@ -110,6 +110,7 @@ export function rightsByNeed(needs: ClusterNeeds): ReadonlyMap<string, readonly 
     // What bears the name already is looked at, and put right where it is the case's own.
     ["makes", write(["get", "create", "update"], makes)],
     ["deletes", write(["get", "delete"], deletes)],
+    ["evicts", evicts ? may(["create"], "pods/eviction") : []],
   ]);
 }
 

@@ -30,6 +30,9 @@ export const STATE_ORDER: Readonly<Record<string, number>> = {
   FollowSnapshots: 5,
   SnapshotAfter: 6,
   RecordRun: 7,
+  // A drain is a run of its own.
+  DrainNode: 1,
+  RecordDrain: 2,
 };
 
 /** What the times of a run's artefacts say against each other, pure: at sealing, and to a verifier. */

@@ -25,6 +25,8 @@ export type ArtefactName =
   | "after.json"
   | "containment.json"
   | "audit.json"
+  | "drain-plan.json"
+  | "drain.json"
   | "manifest.json"
   | PodPageName
   | ConflictName;
@@ -126,6 +128,15 @@ export function openCasesPrefix(
   kind: Target["kind"],
 ): string {
   return `open/${cluster}/${namespace}/${kind}/`;
+}
+
+/** What the key of a marker says of its target; null for other keys. */
+export function openTargetOf(
+  key: string,
+): { readonly namespace: string; readonly kind: string; readonly name: string } | null {
+  const [, namespace, kind, name] =
+    /^open\/[^/]+\/([^/]+)\/([^/]+)\/([^/@]+)(?:@[^/]+)?\.json$/.exec(key) ?? [];
+  return namespace && kind && name ? { namespace, kind, name } : null;
 }
 
 /** An event that was understood and refused, filed by day. */

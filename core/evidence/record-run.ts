@@ -115,35 +115,50 @@ export async function recordRun(
 ): Promise<RunResult & { readonly manifest: Artefact }> {
   const { store } = ports;
   const { artefacts: claimed, ...run } = input;
-  const { runId, id: caseId } = input.case;
+  const { runId } = input.case;
   const result: RunResult = { ...run, timeToContainMs: timeToContain(input) };
   const name: ArtefactName = input.mode === "audit" ? "audit.json" : "containment.json";
-  const sealed =
-    (await store.read<Manifest>(artefactKey(runId, "manifest.json"))) ??
-    (await seal(input, [...claimed, await write(artefactKey(runId, name), result, store)], ports));
-
-  const { artefact } = sealed;
-  const [inspected] = await store.inspect(artefact.key);
-  const lock = inspected?.lock ?? null;
-  const record: RunRecord = { caseId, runId, manifest: { ...artefact, lock } };
-  await store.putOnce(runRecordKey(caseId, runId), record);
+  const write = async () => [
+    ...claimed,
+    (await store.putOnce(artefactKey(runId, name), result satisfies Result)).artefact,
+  ];
+  const sealed = await sealRun(input, write, ports);
   // Nothing was changed: the next alert is to be judged anew.
   if (input.verdict === "ignored" || input.mode === "audit")
     await freeTarget(input.target, input.case, store);
-  const missing = [...sealed.document.missing, ...(inspected ? notLocked(inspected) : [])];
-  const recorded = { ...result, missing, manifest: artefact };
+  const recorded = { ...result, ...sealed };
   await ports.announcements.containmentCompleted(recorded);
   return recorded;
 }
 
-type Store = StoreFor<typeof RECORD_RUN_NEEDS>;
+type Store = Pick<StoreFor<typeof RECORD_RUN_NEEDS>, "read" | "putOnce" | "inspect">;
+type Sealing = Pick<RecordRunInput, "case" | "execution" | "missing">;
 
-async function write(key: string, document: RunResult, store: Store): Promise<Artefact> {
-  return (await store.putOnce(key, document satisfies Result)).artefact;
+/**
+ * Seals everything that lies under the run's prefix, chained to the case's previous run, and records
+ * it with the case. `last` writes what comes last and tells what the states wrote; of a run that is
+ * sealed already it is not called.
+ */
+export async function sealRun(
+  input: Sealing,
+  last: () => Promise<readonly Artefact[]>,
+  ports: Parameters<typeof seal>[2],
+): Promise<{ readonly manifest: Artefact; readonly missing: readonly MissingEvidence[] }> {
+  const { store } = ports;
+  const { runId, id: caseId } = input.case;
+  const { document, artefact } =
+    (await store.read<Manifest>(artefactKey(runId, "manifest.json"))) ??
+    (await seal(input, await last(), ports));
+  const [inspected] = await store.inspect(artefact.key);
+  const lock = inspected?.lock ?? null;
+  const record: RunRecord = { caseId, runId, manifest: { ...artefact, lock } };
+  await store.putOnce(runRecordKey(caseId, runId), record);
+  const missing = [...document.missing, ...(inspected ? notLocked(inspected) : [])];
+  return { manifest: artefact, missing };
 }
 
 async function seal(
-  input: RecordRunInput,
+  input: Sealing,
   claimed: readonly Artefact[],
   {
     store,

@@ -6,6 +6,9 @@ import { compareRecords } from "./record-run.ts";
 import type { KeptRecord, RunFile, RunFolder, StoredFile } from "./run-folder.ts";
 import { versionProblems } from "./verify-artefacts.ts";
 
+/** The last states of the playbooks. */
+const SEALERS: readonly string[] = ["RecordRun", "RecordDrain"];
+
 interface Sealed {
   readonly manifest: Manifest;
   readonly sha256: string;
@@ -29,11 +32,11 @@ export async function checkChain(
 }
 
 function manifestCheck(manifest: Manifest, stored: StoredFile | null): Check {
-  const what = `${MANIFEST_NAME} was written once, by RecordRun of this run, when it says`;
+  const what = `${MANIFEST_NAME} was written once, by the last state of this run, when it says`;
   if (!stored) return notChecked(what, "only the bucket knows, and no listing of it lies beside");
   const { writer } = stored;
   const found = [...versionProblems(MANIFEST_NAME, stored)];
-  if (writer?.state !== "RecordRun" || writer.execution !== manifest.execution.arn) {
+  if (!SEALERS.includes(writer?.state ?? "") || writer?.execution !== manifest.execution.arn) {
     found.push(`${MANIFEST_NAME} was written by ${writer?.state} of ${writer?.execution}`);
   }
   if (writer && writer.productVersion !== manifest.productVersion) {

@@ -16,7 +16,7 @@ export interface CarriedOut {
   readonly outcome: "done" | "absent";
 }
 
-type Writes = Pick<Kubernetes, ClusterWrite>;
+type Writes = Pick<Kubernetes, Exclude<ClusterWrite, "evict">>;
 
 /**
  * Makes one write, once: run again it finds what it did and leaves it as it is.

@@ -1,6 +1,8 @@
+import type { Brake } from "../brakes/brake.ts";
 import type { Manifest } from "../evidence/manifest.ts";
 import type { RunResult } from "../evidence/record-run.ts";
 import type { AlertRecord, CaseRecord } from "../evidence/schemas/case.ts";
+import type { Drain } from "../evidence/schemas/drain.ts";
 import type {
   Preservation,
   PreservationPlanArtefact,
@@ -26,6 +28,8 @@ export interface ReportedRun {
   readonly volumes: VolumesArtefact | null;
   readonly snapshots: Snapshots | null;
   readonly result: RunResult | null;
+  /** Of a run that emptied nodes around the target. */
+  readonly drain: Drain | null;
   readonly manifest: Manifest | null;
   readonly verification: Verification;
 }
@@ -75,8 +79,29 @@ export function caseReport(
 
 type Row = readonly string[];
 
-function summaryOf({ result, verification }: ReportedRun): string {
+function drainSection(runId: string, { brakes, pods, notDrained }: Drain): Section {
+  return {
+    title: `Who left the nodes (run ${runId})`,
+    rows: [
+      ...brakes.map(brakeRow),
+      ...pods.map(
+        ({ namespace, name, outcome, reason }): Row => [
+          `${namespace}/${name}`,
+          reason === null ? outcome : `${outcome}: ${reason}`,
+        ],
+      ),
+      ...notDrained.map(({ node, reason }): Row => [node, `not drained: ${reason}`]),
+    ],
+  };
+}
+
+function brakeRow({ brake, why, withheld, lift }: Brake): Row {
+  return [`Brake ${brake}`, `${why}; withheld: ${withheld}. To lift it: ${lift}`];
+}
+
+function summaryOf({ result, drain, verification }: ReportedRun): string {
   const custody = verification.verified ? "its evidence verifies" : "its evidence does NOT verify";
+  if (drain) return `nodes ${drain.verdict}, asked for because: ${drain.reason}; ${custody}`;
   if (!result) return `not recorded: it runs, or it failed; ${custody}`;
   const { verdict, timeToContainMs } = result;
   const took = timeToContainMs === null ? "" : ` after ${timeToContainMs} ms`;
@@ -109,6 +134,7 @@ function timelineOf(joined: readonly AlertRecord[], runs: readonly ReportedRun[]
 }
 
 function sectionsOf(run: ReportedRun): readonly Section[] {
+  if (run.drain) return [drainSection(run.runId, run.drain), custodyOf(run)];
   const { runId, alert, identity, plan, preservationPlan, preservation, result, manifest } = run;
   const of = (title: string) => `${title} (run ${runId})`;
   return [
@@ -145,12 +171,7 @@ function sectionsOf(run: ReportedRun): readonly Section[] {
       rows: result
         ? [
             ["Verdict", result.verdict],
-            ...result.brakes.map(
-              ({ brake, why, withheld, lift }): Row => [
-                `Brake ${brake}`,
-                `${why}; withheld: ${withheld}. To lift it: ${lift}`,
-              ],
-            ),
+            ...result.brakes.map(brakeRow),
             ...result.reasons.map(({ code, message }): Row => [code, message]),
           ]
         : [["Verdict", "none was recorded"]],
@@ -188,7 +209,7 @@ function copiesOf({ volumes, snapshots }: ReportedRun): readonly Row[] {
   });
 }
 
-function custodyOf({ runId, manifest, verification }: ReportedRun): Section {
+function custodyOf({ runId, drain, manifest, verification }: ReportedRun): Section {
   return {
     title: `Chain of custody (run ${runId})`,
     head: ["Artefact", "State", "SHA-256", "S3 version"],
@@ -196,7 +217,12 @@ function custodyOf({ runId, manifest, verification }: ReportedRun): Section {
       ...(manifest?.artefacts ?? []).map(
         ({ name, state, sha256, versionId }): Row => [name, state ?? "", sha256, versionId],
       ),
-      ["manifest.json", "RecordRun", verification.manifestSha256 ?? "not sealed", ""],
+      [
+        "manifest.json",
+        drain ? "RecordDrain" : "RecordRun",
+        verification.manifestSha256 ?? "not sealed",
+        "",
+      ],
       ...verification.problems.map((problem): Row => ["PROBLEM", problem, "", ""]),
     ],
   };

@@ -183,6 +183,9 @@ function attacks(RoleName: string): Record<string, Call> {
 /** The states of the workflow that looks at open cases again. */
 const LOOKING_AGAIN = ["ReverifyCase", "ReapplyPolicy"] as const;
 
+/** A drain is a run of the case as well, and is sealed likewise. */
+const SEALING = ["RecordRun", "RecordDrain"] as const;
+
 type Writers = StateName | readonly StateName[];
 
 /** What lies in the bucket, by the states that write it and those that go on from it. */
@@ -210,7 +213,7 @@ const ARTEFACTS: readonly (readonly [string, () => string, Writers, readonly Sta
     "plan.json",
     () => key("plan.json"),
     "ApplyPolicy",
-    ["CompletePolicy", "SnapshotAfter", ...LOOKING_AGAIN],
+    ["CompletePolicy", "SnapshotAfter", "DrainNode", ...LOOKING_AGAIN],
   ],
   ["policy.json", () => key("policy.json"), "ApplyPolicy", ["SnapshotAfter", "ReverifyCase"]],
   [
@@ -219,7 +222,12 @@ const ARTEFACTS: readonly (readonly [string, () => string, Writers, readonly Sta
     "CompletePolicy",
     ["SnapshotAfter", ...LOOKING_AGAIN],
   ],
-  ["preservation-plan.json", () => key("preservation-plan.json"), "PreserveNode", ["ReverifyCase"]],
+  [
+    "preservation-plan.json",
+    () => key("preservation-plan.json"),
+    "PreserveNode",
+    ["ReverifyCase", "DrainNode"],
+  ],
   ["preservation.json", () => key("preservation.json"), "PreserveNode", ["ReverifyCase"]],
   ["node.json", () => key("node.json"), "SnapshotNodeEbs", []],
   ["volumes.json", () => key("volumes.json"), "SnapshotNodeEbs", []],
@@ -229,11 +237,11 @@ const ARTEFACTS: readonly (readonly [string, () => string, Writers, readonly Sta
   ["aws-context.json", () => key("aws-context.json"), "RecordContext", []],
   ["after.json", () => key("after.json"), "SnapshotAfter", ["ReverifyCase"]],
   ["containment.json", () => key("containment.json"), "RecordRun", []],
-  ["manifest.json", () => key("manifest.json"), "RecordRun", []],
+  ["manifest.json", () => key("manifest.json"), SEALING, []],
   [
     "the run's record",
     () => runRecordKey(result.case.id, result.case.runId),
-    "RecordRun",
+    SEALING,
     ["ReverifyCase"],
   ],
 ];
@@ -257,6 +265,7 @@ const LISTING: readonly StateName[] = [
   ...(["OpenCase", "ApplyPolicy", "CompletePolicy", "PreserveNode"] as const),
   ...(["CaptureContext", "PreviewCredentials", "SnapshotAfter", "RecordRun"] as const),
   ...(["ListOpenCases", ...LOOKING_AGAIN] as const),
+  ...(["DrainNode", "RecordDrain"] as const),
 ];
 
 /** Calls of other kinds, and the states that may make them. */
@@ -264,7 +273,7 @@ const CALLS: readonly (readonly [string, () => Call, readonly StateName[]])[] = 
   [
     "describe the cluster",
     () => onEks("DescribeClusterCommand", { name: stage.clusterName }),
-    ["Authenticate", "ListOpenCases"],
+    ["Authenticate", "ListOpenCases", "DrainNode"],
   ],
   ["describe another cluster", () => onEks("DescribeClusterCommand", { name: "another" }), []],
   ["list the clusters", () => onEks("ListClustersCommand", {}), []],
@@ -293,7 +302,7 @@ const CALLS: readonly (readonly [string, () => Call, readonly StateName[]])[] = 
   [
     "list the versions of a run",
     () => onS3("ListObjectVersionsCommand", { Prefix: runPrefix(result.case.runId) }),
-    ["RecordRun"],
+    SEALING,
   ],
   [
     "read a version of an artefact",
@@ -301,7 +310,7 @@ const CALLS: readonly (readonly [string, () => Call, readonly StateName[]])[] = 
       const { Key, VersionId } = evidence[0] ?? {};
       return onS3("GetObjectCommand", { Key, VersionId });
     },
-    ["RecordRun"],
+    SEALING,
   ],
   ["list all buckets", () => onS3("ListBucketsCommand", {}), []],
   [

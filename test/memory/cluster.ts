@@ -48,6 +48,8 @@ export interface MemoryCluster extends Kubernetes {
     services: Service[];
     disruptionBudgets: PodDisruptionBudget[];
     autoscalers: HorizontalPodAutoscaler[];
+    /** Why a pod of that name may not be evicted. */
+    budgets: Record<string, string>;
     denied: Permission[];
     /** Every write that was made, in order: `patch Pod checkout-1`. */
     writes: string[];
@@ -96,6 +98,7 @@ export function memoryCluster(initial: Partial<MemoryCluster["state"]> = {}): Me
     services: [],
     disruptionBudgets: [],
     autoscalers: [],
+    budgets: {},
     denied: [],
     writes: [],
     requests: 0,
@@ -235,6 +238,13 @@ export function memoryCluster(initial: Partial<MemoryCluster["state"]> = {}): Me
           state.policies.clusterNetworkPolicies,
         ),
       };
+    },
+    async evict({ name, uid }) {
+      const refusal = state.budgets[name];
+      if (refusal !== undefined) return refusal;
+      write(`evict Pod ${name}`);
+      state.pods = state.pods.filter(({ metadata }) => metadata.uid !== uid);
+      return null;
     },
     identity: () => read({ username: "apply-policy", groups: ["containment-apply-policy"] }),
     missing: (permissions) =>

@@ -65,6 +65,7 @@ export function declared(needs: Needs): ReadonlySet<string> {
     announcements = [],
   } = needs;
   const { reads = [], optional = [], patches = [], makes = [], deletes = [] } = kubernetes ?? {};
+  const evictions = kubernetes?.evicts ? ["evict"] : [];
   const each = (operations: readonly string[], kinds: readonly string[]) =>
     operations.flatMap((operation) => kinds.map((kind) => `${operation} ${kind}`));
   return new Set([
@@ -72,6 +73,7 @@ export function declared(needs: Needs): ReadonlySet<string> {
     ...each(["patch"], patches),
     ...each(["create", "existing", "replace"], makes),
     ...each(["existing", "delete"], deletes),
+    ...evictions,
     ...Object.entries(evidence).flatMap(([how, patterns]) => each([how], patterns)),
     ...[...clusters, ...volumes, ...instances, ...identities, ...announcements],
   ]);

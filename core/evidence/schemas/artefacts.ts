@@ -5,6 +5,7 @@ import { Manifest, RunRecord } from "../manifest.ts";
 import { VersionsListing } from "../run-folder.ts";
 import { Absorbed, AlertRecord, Begun, CaseRecord, Ignored, OpenMarker } from "./case.ts";
 import { AwsContextRecord, ContextRecord, CredentialsRecord, LogPage } from "./context.ts";
+import { Drain, DrainPlan } from "./drain.ts";
 import {
   NodeArtefact,
   Preservation,
@@ -81,6 +82,11 @@ export const ARTEFACTS: Readonly<Record<PublishedKey, Published>> = {
   "runs/*/after-pods-*.json": { is: "A page of pods, part of after.json", schema: PodPage },
   "runs/*/containment.json": { is: "The result of a run that acted", schema: Result },
   "runs/*/audit.json": { is: "The result of a run that only audited", schema: Result },
+  "runs/*/drain-plan.json": {
+    is: "Which pods leave the nodes of a case, which stay and why, kept before the first eviction",
+    schema: DrainPlan,
+  },
+  "runs/*/drain.json": { is: "What became of each of these pods", schema: Drain },
   "runs/*/conflict-*.json": {
     is: "What a state that ran again would have written over what was there already",
     schema: Conflict,
