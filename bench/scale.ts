@@ -85,7 +85,7 @@ async function fill(kubernetes: KubeConfig, { namespace, pods, nodes }: Crowd): 
     }
   };
   await Promise.all(Array.from({ length: MAKERS }, make));
-  await waitFor({ what: `${pods} running pods`, limitMs: 300_000 }, async () => {
+  await waitFor({ what: `${pods} running pods`, limitMs: 900_000 }, async () => {
     const fieldSelector = "status.phase!=Running";
     const { items } = await core.listNamespacedPod({ namespace, fieldSelector, limit: 1 });
     return items.length === 0 ? true : undefined;
