@@ -65,6 +65,8 @@ export async function* quarantineOf(
     alert: alert(startedAt, id),
     target: targetOf(target),
     mode: "containment",
+    brakes: [],
+    killSwitch: { name: "bench", value: "released" },
   };
   yield await cost("Authenticate", run);
   const { cluster, network } = answer;
