@@ -1,10 +1,13 @@
-/** Emptying the node under a contained pod, as a person asks for it, on a node of the test's own. */
+/**
+ * Emptying the node under a contained pod, as a person asks for it. Alone: the node of its own is no
+ * instance, and other files expect their pods on every node.
+ */
 import { randomUUID } from "node:crypto";
 import { AppsV1Api, PolicyV1Api } from "@kubernetes/client-node";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import type { RunResult } from "../../core/evidence/record-run.ts";
-import type { Drain, DrainPlan } from "../../core/evidence/schemas/drain.ts";
-import { waitFor } from "../../local/wait.ts";
+import type { RunResult } from "../../../core/evidence/record-run.ts";
+import type { Drain, DrainPlan } from "../../../core/evidence/schemas/drain.ts";
+import { waitFor } from "../../../local/wait.ts";
 import {
   artefactsOf,
   containment,
@@ -14,7 +17,7 @@ import {
   resultOf,
   store,
   verify,
-} from "./harness.ts";
+} from "../harness.ts";
 
 const id = randomUUID().slice(0, 8);
 const node = `drained-${id}`;
@@ -59,7 +62,6 @@ beforeAll(async () => {
   contained = resultOf(await endOf(reason));
 });
 
-// Other files expect a pod of a DaemonSet on every node.
 afterAll(async () => {
   await core.deleteNamespace({ name: namespace });
   await core.deleteNode({ name: node });
