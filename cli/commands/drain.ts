@@ -10,7 +10,7 @@ import { settingsFor } from "../../stages.ts";
 import { brakeLines, brakesOf } from "../brakes.ts";
 import { enter } from "../cluster.ts";
 import { type AwsConfig, deployed } from "../stage.ts";
-import { openBucket } from "./runs.ts";
+import { caseIdOf, openBucket } from "./runs.ts";
 
 interface Options {
   readonly stage: string;
@@ -70,7 +70,7 @@ async function containedRun(id: string, stage: string) {
   const runIds = (await bucket.runIds()).filter((each) => each === id || each.endsWith(`-${id}`));
   for (const runId of runIds) {
     if (await bucket.read(runId, "preservation-plan.json")) {
-      return { id: runId.slice(runId.indexOf("-") + 1), runId };
+      return { id: caseIdOf(runId), runId };
     }
   }
   const what = runIds.length === 0 ? "neither a case nor a run" : "a run that preserved no node";

@@ -90,7 +90,7 @@ export async function run(id: string, { stage, json }: Options): Promise<void> {
 }
 
 /** A run's id is its time and its case's id. */
-function caseIdOf(runId: string): string {
+export function caseIdOf(runId: string): string {
   return runId.slice(runId.indexOf("-") + 1);
 }
 
