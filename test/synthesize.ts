@@ -1,4 +1,5 @@
 /** The templates of a stage, made offline by the code that `sst build` runs. */
+import { join } from "node:path";
 import { Aspects, type Stack } from "aws-cdk-lib";
 import { Template } from "aws-cdk-lib/assertions";
 import {
@@ -8,7 +9,7 @@ import {
   NIST80053R5Checks,
 } from "cdk-nag";
 import { App } from "sst/constructs";
-import { initProject } from "sst/project";
+import { initProject, useProject } from "sst/project";
 import * as z from "zod";
 import config from "../sst.config.ts";
 
@@ -48,6 +49,10 @@ export interface SynthesizedStage {
 /** Bundles the functions, which takes most of its ten seconds. */
 export async function synthesize(stage: string): Promise<SynthesizedStage> {
   await initProject({ stage });
+  // A bundle's folder is emptied first and named by stage and function: files that run side by side
+  // would empty each other's.
+  const { paths } = useProject();
+  paths.artifacts = join(paths.out, "artifacts", `worker-${process.env.VITEST_POOL_ID}`);
   const { name, region } = await config.config({ stage });
   const app = new App({ mode: "deploy", stage, name, region, account: "123456789012" });
   const accepted: Finding[] = [];

@@ -2,6 +2,7 @@
 
 declare module "sst/project" {
   export function initProject(globals: { readonly stage: string }): Promise<void>;
+  export function useProject(): { readonly paths: { readonly out: string; artifacts: string } };
 }
 
 declare module "asl-validator" {
