@@ -6,6 +6,7 @@ import { type MemoryStore, memoryStore } from "../../test/memory/evidence-store.
 import { memoryInstances } from "../../test/memory/instances.ts";
 import { CILIUM, CILIUM_CLUSTER, SETTINGS } from "../../test/memory/quarantine-input.ts";
 import { bucketFolder } from "../../test/memory/run-folder.ts";
+import type { Mode } from "../alert/alert.ts";
 import type { Clusters } from "../cluster/authenticate.ts";
 import { openCaseKey } from "../evidence/keys.ts";
 import type { Drain, DrainPlan } from "../evidence/schemas/drain.ts";
@@ -38,11 +39,7 @@ function aNeighbour(name: string, metadata: Partial<ObjectMeta> = owned("Replica
 }
 
 /** A contained pod on a node that its run has cordoned, with these pods around it. */
-async function contained(
-  neighbours: readonly Pod[],
-  target = TARGET,
-  mode = "containment" as const,
-) {
+async function contained(neighbours: readonly Pod[], target = TARGET, mode: Mode = "containment") {
   const kubernetes = memoryCluster({
     ...CILIUM_CLUSTER,
     pods: [aPod({ metadata: owned("ReplicaSet") }), ...neighbours],
@@ -274,6 +271,12 @@ describe("a drain that was asked for", () => {
 
     await expect(look(null, change)).rejects.toMatchObject({ name: "InvalidInput" });
     expect(kubernetes.state.writes).toEqual([]);
+  });
+
+  test("of a run that was an audit is refused: it has cordoned no node", async () => {
+    const { look } = await contained([aNeighbour("cart")], TARGET, "audit");
+
+    await expect(look()).rejects.toThrow(/was an audit: it cordoned no node/);
   });
 });
 

@@ -1,9 +1,10 @@
 import { expect, test } from "vitest";
 import { detectionOf } from "../../test/memory/detections.ts";
 import { caseOf } from "../case/case.ts";
+import { MANIFEST_SCHEMA } from "../evidence/manifest.ts";
 import type { PodTarget } from "../target/target.ts";
 import type { AbsorbedCase } from "./absorbed.ts";
-import { caseReport } from "./case-report.ts";
+import { caseReport, type ReportedRun } from "./case-report.ts";
 
 const TARGET: PodTarget = {
   ...{ kind: "pod", cluster: "prod-eks-1", namespace: "shop", name: "cart-1" },
@@ -11,14 +12,20 @@ const TARGET: PodTarget = {
 };
 const ABOUT = { stage: "test", exportedAt: "2026-11-22T19:00:00.000Z" };
 
-function reported({ absorbed = [] }: { readonly absorbed?: readonly AbsorbedCase[] }) {
+function reported({
+  absorbed = [],
+  runs = [],
+}: {
+  readonly absorbed?: readonly AbsorbedCase[];
+  readonly runs?: readonly ReportedRun[];
+}) {
   const { execution } = detectionOf(TARGET, "first");
   const record = {
     ...{ case: caseOf(execution), target: TARGET, mode: "containment" as const },
     openedAt: execution.startedAt,
   };
   const joined = ["second", "third"].map((name) => detectionOf(TARGET, name));
-  return caseReport({ record, joined, absorbed, runs: [] }, ABOUT);
+  return caseReport({ record, joined, absorbed, runs }, ABOUT);
 }
 
 test("a case's report counts all of its alerts, and tells each that joined with its time", () => {
@@ -45,4 +52,52 @@ test("a case's report names the cases that it took up, and how many alerts lie w
     "pod shop/cart-1: proven to be the same target; this case acts for it; alerts that lie with it: 4",
   );
   expect(inside?.[1]).toMatch(/^pod shop\/cart-1: a pod of this namespace; .* is released$/);
+});
+
+test("a drain stands in its case's report with who asked, who left, and what held the rest", () => {
+  const { execution } = detectionOf(TARGET, "drain");
+  const { id: caseId, runId } = caseOf(execution);
+  const pod = (name: string) => ({
+    node: "node-1",
+    namespace: "shop",
+    name,
+    uid: `uid-of-${name}`,
+  });
+  const run: ReportedRun = {
+    ...{ runId, alert: null, identity: null, plan: null, preservationPlan: null },
+    ...{ preservation: null, volumes: null, snapshots: null, result: null },
+    drain: {
+      ...{ caseId, containedRunId: "run-1", reason: "the node goes to forensics" },
+      ...{ endedAt: execution.startedAt, verdict: "partial", notDrained: [] },
+      brakes: [{ brake: "killSwitch", withheld: "the rest", why: "engaged", lift: "release it" }],
+      pods: [
+        { ...pod("cart"), outcome: "left", reason: null },
+        { ...pod("db"), outcome: "withheld", reason: "engaged" },
+      ],
+    },
+    manifest: {
+      ...{ schema: MANIFEST_SCHEMA, runId, caseId, execution, productVersion: "0.1.0" },
+      ...{ sealedAt: execution.startedAt, previous: null, artefacts: [], missing: [] },
+      warnings: [],
+    },
+    verification: {
+      ...{ runId, verified: true, artefacts: 2, manifestSha256: "5c0a", checks: [], problems: [] },
+    },
+  };
+
+  const { sections } = reported({ runs: [run] });
+
+  const rows = sections.flatMap((section) => section.rows);
+  expect(rows).toContainEqual([
+    `Run ${runId}`,
+    "nodes partial, asked for because: the node goes to forensics; its evidence verifies",
+  ]);
+  expect(rows).toContainEqual([execution.startedAt, "a drain was asked for", execution.arn]);
+  expect(rows).toContainEqual([execution.startedAt, "the run was sealed", "RecordDrain"]);
+  expect(rows).toContainEqual(["shop/cart", "left"]);
+  expect(rows).toContainEqual(["shop/db", "withheld: engaged"]);
+  expect(rows).toContainEqual([
+    "Brake killSwitch",
+    "engaged; withheld: the rest. To lift it: release it",
+  ]);
 });

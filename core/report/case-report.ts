@@ -95,6 +95,10 @@ function drainSection(runId: string, { brakes, pods, notDrained }: Drain): Secti
   };
 }
 
+function sealerOf(drain: Drain | null): string {
+  return drain ? "RecordDrain" : "RecordRun";
+}
+
 function brakeRow({ brake, why, withheld, lift }: Brake): Row {
   return [`Brake ${brake}`, `${why}; withheld: ${withheld}. To lift it: ${lift}`];
 }
@@ -115,7 +119,10 @@ function timelineOf(joined: readonly AlertRecord[], runs: readonly ReportedRun[]
   };
   return [
     ...joined.map((record) => seen(record, "a further alert joined")),
-    ...runs.flatMap(({ alert, result, manifest }): Row[] => [
+    ...runs.flatMap(({ alert, drain, result, manifest }): Row[] => [
+      ...(drain && manifest
+        ? [[manifest.execution.startedAt, "a drain was asked for", manifest.execution.arn]]
+        : []),
       ...(alert ? [seen(alert, "detected")] : []),
       ...(alert ? [[alert.execution.startedAt, "the run began", alert.execution.arn]] : []),
       ...(manifest?.artefacts ?? []).map(
@@ -128,7 +135,7 @@ function timelineOf(joined: readonly AlertRecord[], runs: readonly ReportedRun[]
       ...(result?.quarantinedAt
         ? [[result.quarantinedAt, "the last write of the quarantine was answered", "API server"]]
         : []),
-      ...(manifest ? [[manifest.sealedAt, "the run was sealed", "RecordRun"]] : []),
+      ...(manifest ? [[manifest.sealedAt, "the run was sealed", sealerOf(drain)]] : []),
     ]),
   ];
 }
@@ -217,12 +224,7 @@ function custodyOf({ runId, drain, manifest, verification }: ReportedRun): Secti
       ...(manifest?.artefacts ?? []).map(
         ({ name, state, sha256, versionId }): Row => [name, state ?? "", sha256, versionId],
       ),
-      [
-        "manifest.json",
-        drain ? "RecordDrain" : "RecordRun",
-        verification.manifestSha256 ?? "not sealed",
-        "",
-      ],
+      ["manifest.json", sealerOf(drain), verification.manifestSha256 ?? "not sealed", ""],
       ...verification.problems.map((problem): Row => ["PROBLEM", problem, "", ""]),
     ],
   };
