@@ -204,6 +204,18 @@ describe.each(STAGE_NAMES)("stage %s", (stage) => {
       }
     });
 
+    test("may not start a drain, nor may anything else of the stage: a person does", () => {
+      const starting = (machine: string) =>
+        allowed().filter(
+          ({ actions, resources }) =>
+            actions.includes("states:StartExecution") && text(resources).includes(machine),
+        );
+
+      expect(starting("ContainStateMachine")).not.toEqual([]);
+      expect(starting("DrainStateMachine")).toEqual([]);
+      expect(starting('"*"')).toEqual([]);
+    });
+
     test("may delete nothing but open-case markers", () => {
       const deleting = allowed().filter(({ actions }) =>
         actions.some((a) => /s3:.*Delete|Bypass|PutObjectRetention|LegalHold/.test(a)),
