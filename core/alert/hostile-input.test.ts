@@ -3,6 +3,7 @@ import { describe, expect, test } from "vitest";
 import { settingsFor } from "../../stages.ts";
 import { memoryStore } from "../../test/memory/evidence-store.ts";
 import { recordIgnored } from "../case/case.ts";
+import { identityOf } from "../case/markers.ts";
 import { ignoredKey, joinedAlertKey, openCaseKey } from "../evidence/keys.ts";
 import { readEvent, readText } from "./read-event.ts";
 import { triage } from "./triage.ts";
@@ -116,10 +117,9 @@ describe("an alert's texts in keys", () => {
           const decided = triage(readEvent(event, IDENTITY), settings, NOW);
           if (decided.decision !== "act") continue;
           const { target } = decided;
-          const identity = target.uid ?? (target.kind === "pod" ? target.containerId : null);
-          const key = openCaseKey(target, identity);
+          const key = openCaseKey(target, identityOf({ target, execution: EXECUTION }));
           expect(key).toMatch(
-            /^open\/prod-eks-1\/[a-z0-9-]+\/pod\/[a-z0-9]([-a-z0-9.]*[a-z0-9])?(@[0-9A-Za-z-]+)?\.json$/,
+            /^open\/prod-eks-1\/[a-z0-9-]+\/pod\/[a-z0-9]([-a-z0-9.]*[a-z0-9])?@(uid|container|at)\.[0-9A-Za-z-]+\.json$/,
           );
           expect(key).not.toContain("..");
         }
