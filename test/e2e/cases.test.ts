@@ -28,7 +28,7 @@ import {
   victimOf,
 } from "./harness.ts";
 
-/** As many as leave room for the tests beside this one; `npm run storm` starts two hundred. */
+/** As many as leave room for the tests beside this one; `npm run storm` starts sixty. */
 const STARTS = Number(process.env.CONTAINMENT_STARTS ?? "8");
 const SIDECAR = `containerd://${"5".repeat(64)}`;
 
@@ -74,7 +74,7 @@ async function start(namespace: string, pod: ScenePod, containerId: string): Pro
   return name;
 }
 
-/** Two hundred at once take longer than one execution that is followed. */
+/** Many at once take longer than one execution that is followed. */
 function ended(arn: string): Promise<ExecutionReport> {
   return waitFor({ what: `the end of ${arn}`, limitMs: 540_000 }, async () => {
     const report = await executions.describe(arn);
