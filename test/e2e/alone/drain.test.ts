@@ -12,10 +12,12 @@ import {
   artefactsOf,
   containment,
   core,
+  deployment,
   endOf,
   kubeconfig,
   resultOf,
   store,
+  turnKillSwitch,
   verify,
 } from "../harness.ts";
 
@@ -25,7 +27,10 @@ const namespace = node;
 const apps = kubeconfig.makeApiClient(AppsV1Api);
 const policy = kubeconfig.makeApiClient(PolicyV1Api);
 
+type DrainRun = Drain & { readonly runId: string };
+
 let contained: RunResult;
+let audit: DrainRun;
 
 beforeAll(async () => {
   // The pods of other files must not come here.
@@ -111,6 +116,24 @@ test("is shown first, pod by pod with the reason, and evicts nothing", async () 
   expect(await namesOn(node)).toEqual(["agent", "alone", "cart", "db", "victim"]);
 });
 
+test("is an audit while the kill switch is engaged, and says how it is lifted", async () => {
+  const before = await namesOn(node);
+  await turnKillSwitch("engaged");
+
+  const { code, out } = await containment(
+    ...["drain", contained.case.id, "--yes", "--reason", "why", "--json"],
+  ).finally(() => turnKillSwitch("released"));
+
+  audit = JSON.parse(out);
+  expect(code).toBe(1);
+  expect(audit).toMatchObject({
+    verdict: "audited",
+    brakes: [{ lift: expect.stringContaining(`--name ${deployment.killSwitch} --value released`) }],
+    pods: [{ outcome: "withheld" }, { outcome: "withheld" }],
+  });
+  expect(await namesOn(node)).toEqual(before);
+});
+
 test("waits for a budget, leaves what must stay, and is a run of its case that verifies", async () => {
   const ended = containment("drain", contained.case.runId, "--yes", "--reason", "why", "--json");
   await waitFor({ what: "the cart to leave", limitMs: 60_000 }, async () =>
@@ -121,7 +144,7 @@ test("waits for a budget, leaves what must stay, and is a run of its case that v
 
   const { code, out } = await ended;
 
-  const { runId, ...drain } = JSON.parse(out) as Drain & { readonly runId: string };
+  const { runId, ...drain }: DrainRun = JSON.parse(out);
   expect(code).toBe(0);
   expect(drain).toMatchObject({ verdict: "drained", reason: "why", notDrained: [] });
   expect(drain.pods.map(({ outcome }) => outcome)).toEqual(["left", "left"]);
@@ -129,7 +152,7 @@ test("waits for a budget, leaves what must stay, and is a run of its case that v
   expect(await artefactsOf(runId)).toEqual(["drain-plan.json", "drain.json", "manifest.json"]);
   expect(await verify(runId)).toMatchObject({ verified: true, problems: [] });
   const manifest = await store.read(`runs/${runId}/manifest.json`);
-  expect(manifest?.document).toMatchObject({ previous: { runId: contained.case.runId } });
+  expect(manifest?.document).toMatchObject({ previous: { runId: audit.runId } });
   expect((await containment("run", runId)).out).toContain("drained");
 }, 180_000);
 
