@@ -115,6 +115,18 @@ program
   });
 
 program
+  .command("redrive")
+  .description("say what failed, why and what will run again; redrive it, and follow to the end")
+  .argument("<execution>", "its name or ARN, or the id of its run or case")
+  .option("--yes", "do not ask")
+  .option(...stageOption, "local")
+  .option(...jsonOption)
+  .action(async (id, options) => {
+    const { redrive } = await import("./commands/redrive.ts");
+    await redrive(id, options);
+  });
+
+program
   .command("export")
   .description("pack everything known of a case, with a report for people, into one ZIP file")
   .argument("<case>", "the case's id, as a notification and `containment run` print it")

@@ -26,6 +26,7 @@ export const STATES = [
   "ReapplyPolicy",
   "DrainNode",
   "RecordDrain",
+  "RecordFailure",
 ] as const;
 export type StateName = (typeof STATES)[number];
 

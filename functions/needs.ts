@@ -1,6 +1,7 @@
 import { TRIAGE_NEEDS } from "../core/alert/triage.ts";
 import { ADMIT_CASE_NEEDS } from "../core/brakes/admit-case.ts";
 import { RECORD_IGNORED_NEEDS } from "../core/case/case.ts";
+import { RECORD_FAILURE_NEEDS } from "../core/case/record-failure.ts";
 import { AUTHENTICATE_NEEDS } from "../core/cluster/authenticate.ts";
 import { CAPTURE_CONTEXT_NEEDS } from "../core/context/capture-context.ts";
 import { RECORD_CONTEXT_NEEDS } from "../core/context/record-context.ts";
@@ -43,6 +44,7 @@ export const NEEDS = {
   ReapplyPolicy: REAPPLY_POLICY_NEEDS,
   DrainNode: DRAIN_NODE_NEEDS,
   RecordDrain: RECORD_DRAIN_NEEDS,
+  RecordFailure: RECORD_FAILURE_NEEDS,
 } as const satisfies Readonly<Record<StateName, Needs>>;
 
 /** The states that talk to the cluster. */

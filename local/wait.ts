@@ -1,12 +1,12 @@
 /** Bounded waiting for a state that nobody announces. */
 import { setTimeout as delay } from "node:timers/promises";
 
-const pollMs = 100;
-
 export interface WaitOptions {
   /** Completes "Waited 30 s for ...". */
   readonly what: string;
   readonly limitMs: number;
+  /** Between two questions. @default 100 */
+  readonly pollMs?: number;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -22,6 +22,6 @@ export async function waitFor<T>(
     if (performance.now() > deadline) {
       throw new Error(`Waited ${options.limitMs / 1000} s for ${options.what}`);
     }
-    await delay(pollMs, undefined, { signal: options.signal });
+    await delay(options.pollMs ?? 100, undefined, { signal: options.signal });
   }
 }

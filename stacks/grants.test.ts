@@ -74,6 +74,7 @@ describe("what the functions may do on AWS", () => {
       "ReapplyPolicy",
       "DrainNode",
       "RecordDrain",
+      "RecordFailure",
     ]);
   });
 

@@ -1,17 +1,23 @@
 import { Duration } from "aws-cdk-lib";
 import * as cloudwatch from "aws-cdk-lib/aws-cloudwatch";
 import { SnsAction } from "aws-cdk-lib/aws-cloudwatch-actions";
+import * as events from "aws-cdk-lib/aws-events";
+import * as targets from "aws-cdk-lib/aws-events-targets";
+import * as iam from "aws-cdk-lib/aws-iam";
 import type * as sns from "aws-cdk-lib/aws-sns";
+import * as sqs from "aws-cdk-lib/aws-sqs";
 import type { IStateMachine } from "aws-cdk-lib/aws-stepfunctions";
 import { type StackContext, use } from "sst/constructs";
 import type { StateName } from "../functions/contract.ts";
 import { settingsFor } from "../stages.ts";
+import { accept, INLINE_IS_MEANT } from "./accepted-findings.ts";
 import { detection } from "./detection.ts";
-import { OF_EXECUTION, tellFailures } from "./notifications.ts";
+import { failureOf, OF_EXECUTION, tellFailures } from "./notifications.ts";
 import { operations } from "./operations.ts";
 import { metricsNamespace, playbook } from "./playbook.ts";
 
 type Stack = StackContext["stack"];
+type Machines = ReturnType<typeof playbook>["machines"];
 
 const MINUTE = Duration.minutes(1);
 
@@ -39,7 +45,7 @@ export function monitoring({ stack, app }: StackContext) {
       `${machine.node.id}ExecutionFailed`,
       endedBadly(machine),
       1,
-      `A run of ${name} failed: what it left half done is in its case. Redrive.`,
+      `A run of ${name} failed: what it left half done is in its case. Go on with: npx containment redrive`,
     );
   }
   alarms(
@@ -94,7 +100,7 @@ export function monitoring({ stack, app }: StackContext) {
     alarms(`${state}Fails`, troubles, 3, `Function ${state} fails or is throttled: see its log.`);
   }
 
-  tellFailedRuns(stack, Object.values(machines), topic);
+  tellFailedRuns(stack, machines, { topic, deadLetters });
   addDashboard(stack, app.logicalPrefixedName("containment"), {
     runs: machines.contain,
     timeToContain,
@@ -135,16 +141,38 @@ function alarmsTo(stack: Stack, topic: sns.ITopic) {
     }).addAlarmAction(new SnsAction(topic));
 }
 
-/** The alarm says that a run failed; this says which, why, and the command that makes it go on. */
-function tellFailedRuns(stack: Stack, machines: readonly IStateMachine[], topic: sns.ITopic): void {
-  const { name, status, error } = OF_EXECUTION;
-  tellFailures(stack, "RunFailed", {
-    ...{ machines, topic },
+/**
+ * The alarm says that an execution failed. What a run left is told by the workflow record-failure;
+ * of another workflow, a text says which execution it was, and the command that makes it go on.
+ */
+function tellFailedRuns(
+  stack: Stack,
+  { contain, ...others }: Machines,
+  { topic, deadLetters }: { readonly topic: sns.ITopic; readonly deadLetters: sqs.IQueue },
+): void {
+  const role = new iam.Role(stack, "RunFailedRole", {
+    assumedBy: new iam.ServicePrincipal("events.amazonaws.com"),
+  });
+  others.recordFailure.grantStartExecution(role);
+  accept(role, { "NIST.800.53.R5-IAMNoInlinePolicy": INLINE_IS_MEANT });
+  new events.Rule(stack, "RunFailed", {
     description: "A containment run failed, timed out or was aborted",
+    eventPattern: failureOf([contain]),
+    targets: [
+      new targets.SfnStateMachine(others.recordFailure, {
+        role,
+        // By ARN: the queue's own stack admits rules.
+        deadLetterQueue: sqs.Queue.fromQueueArn(stack, "DeadLetterQueue", deadLetters.queueArn),
+      }),
+    ],
+  });
+
+  const { name, status, error } = OF_EXECUTION;
+  tellFailures(stack, "WorkflowFailed", {
+    ...{ machines: Object.values(others), topic },
+    description: "An execution of another workflow failed, timed out or was aborted",
     lines: [
-      `Containment run ${name} ended ${status}.`,
-      `It may have changed the cluster before: its case stays open, and further alerts about the same`,
-      `target join it and do not act until it is redriven.`,
+      `Execution ${name} ended ${status}.`,
       `Error: ${error}. What to do about it is in the cause, in the console:`,
     ],
   });

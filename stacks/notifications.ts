@@ -52,6 +52,18 @@ export const OF_EXECUTION = {
   region: events.EventField.fromPath("$.region"),
 } as const;
 
+/** Executions of these that failed, timed out or were aborted. */
+export function failureOf(machines: readonly IStateMachine[]): events.EventPattern {
+  return {
+    source: ["aws.states"],
+    detailType: ["Step Functions Execution Status Change"],
+    detail: {
+      stateMachineArn: machines.map(({ stateMachineArn }) => stateMachineArn),
+      status: ["FAILED", "TIMED_OUT", "ABORTED"],
+    },
+  };
+}
+
 /** Tells of each execution that failed, timed out or was aborted. */
 export function tellFailures(
   stack: Stack,
@@ -75,14 +87,7 @@ export function tellFailures(
   ];
   new events.Rule(stack, id, {
     description,
-    eventPattern: {
-      source: ["aws.states"],
-      detailType: ["Step Functions Execution Status Change"],
-      detail: {
-        stateMachineArn: machines.map(({ stateMachineArn }) => stateMachineArn),
-        status: ["FAILED", "TIMED_OUT", "ABORTED"],
-      },
-    },
+    eventPattern: failureOf(machines),
     targets: [
       new targets.SnsTopic(topic, {
         message: events.RuleTargetInput.fromMultilineText([...lines, ...goOn].join("\n")),

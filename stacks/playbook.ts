@@ -197,11 +197,18 @@ export function playbook({ stack, app }: StackContext) {
     ],
   });
 
+  const recordFailure = workflow({ stack, app }, "record-failure", {
+    ...shared,
+    substitutions: { TopicArn: topic.topicArn, Stage: app.stage },
+    statements: publish,
+  });
+
   stack.addOutputs({
     Bus: bus.eventBusName,
     DeadLetterQueue: deadLetters.queueUrl,
   });
-  return { machines: { contain, reverify, drain }, functions, bus, deadLetters, publish };
+  const machines = { contain, reverify, drain, recordFailure };
+  return { machines, functions, bus, deadLetters, publish };
 }
 
 /** Two stages of one account measure apart. */

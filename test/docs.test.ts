@@ -2,6 +2,8 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { BRAKES } from "../core/brakes/brake.ts";
+import { PERMANENT_ERRORS, TRANSIENT_ERRORS } from "../core/errors.ts";
+import { STAGES } from "../core/evidence/schemas/case.ts";
 import { REASONS } from "../core/quarantine/reasons.ts";
 import { FINDINGS } from "../core/reverify/findings.ts";
 
@@ -28,4 +30,13 @@ test("docs/brakes.md lists every brake with its sentence in the order of asking,
 
   expect(table).toEqual(BRAKES);
   expect(Object.keys(table)).toEqual(Object.keys(BRAKES));
+});
+
+test("docs/when-a-run-fails.md tells of every error and every stage, and of none that is not there", () => {
+  const text = pageOf("when-a-run-fails.md");
+  const first = [...text.matchAll(/^\| `(\w+)` /gm)].map(([, name]) => name);
+
+  expect(first.toSorted()).toEqual(
+    [...STAGES, ...TRANSIENT_ERRORS, ...PERMANENT_ERRORS].toSorted(),
+  );
 });

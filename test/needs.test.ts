@@ -9,6 +9,7 @@ import type { Alert, Mode } from "../core/alert/alert.ts";
 import { admitCase } from "../core/brakes/admit-case.ts";
 import { openCase, recordIgnored } from "../core/case/case.ts";
 import { claimTarget } from "../core/case/claim.ts";
+import { recordFailure } from "../core/case/record-failure.ts";
 import { authenticate, type ClusterAccess } from "../core/cluster/authenticate.ts";
 import { type NetworkFacts, observeNetwork } from "../core/cluster/network.ts";
 import { captureContext } from "../core/context/capture-context.ts";
@@ -322,6 +323,13 @@ async function open(target: Target): Promise<void> {
   await admitCase({ ...opening, ...UNBRAKED, execution: another }, ports);
   await containNamespace(store);
   await admitCase({ ...opening, ...UNBRAKED }, ports); // run again, it finds the namespace's case
+  await recordFailure(
+    {
+      ...{ execution: EXECUTION, attempt: 0, status: "FAILED", error: "EvidenceDenied" },
+      ...{ cause: null, endedAt: null, redrivable: true, notRedrivable: null },
+    },
+    portsFor("RecordFailure", undefined, store),
+  );
   const { event: _, ...run } = opening;
   const announce = { containmentCompleted: async () => {} };
   // Two runs of one case: the second is chained to the first.

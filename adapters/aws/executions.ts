@@ -1,5 +1,6 @@
 import {
   DescribeExecutionCommand,
+  DescribeStateMachineForExecutionCommand,
   type HistoryEvent,
   ListExecutionsCommand,
   paginateGetExecutionHistory,
@@ -11,6 +12,7 @@ import {
 
 export interface ExecutionReport {
   readonly arn: string;
+  readonly name: string;
   /** RUNNING, SUCCEEDED, FAILED, TIMED_OUT, ABORTED or PENDING_REDRIVE. */
   readonly status: string;
   readonly startedAt: Date;
@@ -18,6 +20,13 @@ export interface ExecutionReport {
   readonly output: unknown;
   readonly error: string | null;
   readonly cause: string | null;
+  readonly redrives: {
+    /** How often it was redriven. */
+    readonly count: number;
+    readonly possible: boolean;
+    /** Why not, in Step Functions' words. */
+    readonly reason: string | null;
+  };
 }
 
 /** One visit of a state. A state that is run again after a redrive is visited twice. */
@@ -35,6 +44,8 @@ export interface Executions {
   describe(arn: string): Promise<ExecutionReport>;
   /** Visits of states, in the order in which they were entered. */
   visits(arn: string): Promise<readonly StateVisit[]>;
+  /** The definition that it began with, which a redrive keeps. */
+  definition(arn: string): Promise<unknown>;
   redrive(arn: string): Promise<void>;
   /** Starts one under a name that it alone may have; one of that name before is no second start. */
   startOnce(name: string, input: string): Promise<void>;
@@ -56,12 +67,18 @@ export function executions(stateMachineArn: string, config: SFNClientConfig): Ex
       const found = await sfn.send(new DescribeExecutionCommand({ executionArn: arn }));
       return {
         arn,
+        name: found.name ?? arn,
         status: found.status ?? "UNKNOWN",
         startedAt: found.startDate ?? new Date(0),
         input: found.input === undefined ? null : JSON.parse(found.input),
         output: found.output === undefined ? null : JSON.parse(found.output),
         error: found.error ?? null,
         cause: found.cause ?? null,
+        redrives: {
+          count: found.redriveCount ?? 0,
+          possible: found.redriveStatus === "REDRIVABLE",
+          reason: found.redriveStatusReason ?? null,
+        },
       };
     },
 
@@ -77,6 +94,13 @@ export function executions(stateMachineArn: string, config: SFNClientConfig): Ex
         new StartExecutionCommand({ stateMachineArn, input: JSON.stringify(input) }),
       );
       return executionArn;
+    },
+
+    async definition(executionArn) {
+      const { definition = "{}" } = await sfn.send(
+        new DescribeStateMachineForExecutionCommand({ executionArn }),
+      );
+      return JSON.parse(definition);
     },
 
     async redrive(arn) {

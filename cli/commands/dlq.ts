@@ -1,4 +1,3 @@
-import { createInterface } from "node:readline/promises";
 import { deadLetterQueue, type HeldLetter, HOLD_SECONDS } from "../../adapters/aws/dead-letters.ts";
 import { executions } from "../../adapters/aws/executions.ts";
 import {
@@ -9,6 +8,7 @@ import {
   readingOf,
 } from "../../core/alert/dead-letter.ts";
 import { printableJson, printableLine } from "../../core/report/printable.ts";
+import { confirmed } from "../confirmation.ts";
 import { deployed } from "../stage.ts";
 import { type Answer, answerTo, clusterOf, describeAnswer } from "./triage.ts";
 
@@ -208,14 +208,6 @@ async function failureOf(act: () => Promise<void>): Promise<string | null> {
   } catch (error) {
     return error instanceof Error ? `${error.name}: ${error.message}` : String(error);
   }
-}
-
-async function confirmed(question: string): Promise<boolean> {
-  if (!process.stdin.isTTY) throw new Error("there is nobody to ask: say --yes");
-  const terminal = createInterface({ input: process.stdin, output: process.stderr });
-  const answer = await terminal.question(`${question} [y/N] `);
-  terminal.close();
-  return /^y(es)?$/i.test(answer.trim());
 }
 
 function summary({ held, origin, destination, answer }: Explained, now: number) {

@@ -3,6 +3,7 @@ import type { Deployment } from "../../adapters/aws/deployment.ts";
 import { evidenceBucket } from "../../adapters/aws/evidence-bucket.ts";
 import { executions } from "../../adapters/aws/executions.ts";
 import { kubernetesApi } from "../../adapters/kubernetes/api.ts";
+import { caseIdOf } from "../../core/case/case.ts";
 import type { Drain, DrainPlan } from "../../core/evidence/schemas/drain.ts";
 import type { ClusterFor } from "../../core/needs.ts";
 import { type DRAIN_PLAN_NEEDS, makeDrainPlan } from "../../core/node/drain-plan.ts";
@@ -10,7 +11,7 @@ import { settingsFor } from "../../stages.ts";
 import { brakeLines, brakesOf } from "../brakes.ts";
 import { enter } from "../cluster.ts";
 import { type AwsConfig, deployed } from "../stage.ts";
-import { caseIdOf, openBucket } from "./runs.ts";
+import { openBucket } from "./runs.ts";
 
 interface Options {
   readonly stage: string;
@@ -52,9 +53,7 @@ export async function drain(id: string, options: Options): Promise<void> {
   }
   if (report.status !== "SUCCEEDED") {
     const what = `the drain ended ${report.status}: ${report.error}: ${report.cause}`;
-    throw new Error(
-      `${what}\nOnce that is cured: aws stepfunctions redrive-execution --execution-arn ${arn}`,
-    );
+    throw new Error(`${what}\nOnce that is cured: npx containment redrive ${arn} --stage ${stage}`);
   }
   const { case: run } = report.output as { readonly case: { readonly runId: string } };
   const result = await (await openBucket(stage)).read<Drain>(run.runId, "drain.json");
@@ -70,7 +69,7 @@ async function containedRun(id: string, stage: string) {
   const runIds = (await bucket.runIds()).filter((each) => each === id || each.endsWith(`-${id}`));
   for (const runId of runIds) {
     if (await bucket.read(runId, "preservation-plan.json")) {
-      return { id: caseIdOf(runId), runId };
+      return { id: caseIdOf(runId) ?? runId, runId };
     }
   }
   const what = runIds.length === 0 ? "neither a case nor a run" : "a run that preserved no node";

@@ -1,13 +1,18 @@
-import { GetObjectCommand, paginateListObjectsV2, S3Client } from "@aws-sdk/client-s3";
+import { paginateListObjectsV2, S3Client } from "@aws-sdk/client-s3";
 import { caseObjects } from "../../adapters/aws/case-objects.ts";
+import { executions } from "../../adapters/aws/executions.ts";
+import { caseIdOf } from "../../core/case/case.ts";
+import { type Standing, standingOf } from "../../core/case/standing.ts";
 import type { ArtefactName } from "../../core/evidence/keys.ts";
 import { runPrefix } from "../../core/evidence/keys.ts";
 import { Manifest } from "../../core/evidence/manifest.ts";
 import type { RunResult } from "../../core/evidence/record-run.ts";
+import type { AlertRecord } from "../../core/evidence/schemas/case.ts";
 import type { Drain } from "../../core/evidence/schemas/drain.ts";
 import { absorbedLine } from "../../core/report/absorbed.ts";
 import { printableLine } from "../../core/report/printable.ts";
 import { describeTarget } from "../../core/target/target.ts";
+import { evidenceReader } from "../evidence-reader.ts";
 import { joinedAlerts } from "../joined-alerts.ts";
 import { deployed } from "../stage.ts";
 import { verdictHistory, verdictLine } from "../verdict-history.ts";
@@ -21,6 +26,15 @@ interface Run {
   readonly id: string;
   /** Null while the run goes on, or when it failed before its record. */
   readonly result: RunResult | Drain | null;
+  /** How a run without a result stands. */
+  readonly unfinished: Unfinished | null;
+}
+
+interface Unfinished {
+  readonly standing: Standing;
+  readonly executionArn: string | null;
+  /** Of the execution, as Step Functions has it; null when that is not known. */
+  readonly status: string | null;
 }
 
 /** `containment runs`: one line for each run, newest first. */
@@ -31,35 +45,45 @@ export async function runs({ limit, ...options }: Options & { limit: string }): 
   const bucket = await openBucket(options.stage);
   const ids = (await bucket.runIds()).toReversed().slice(0, count);
   const found: Run[] = [];
-  for (const id of ids) found.push({ id, result: await bucket.result(id) });
+  for (const id of ids) found.push(await bucket.run(id));
   if (options.json) {
-    console.log(JSON.stringify(found.map(({ id, result }) => ({ id, ...summary(result) }))));
+    console.log(JSON.stringify(found.map((each) => ({ id: each.id, ...summary(each) }))));
     return;
   }
   if (found.length === 0) console.log(`No runs in stage ${options.stage} yet.`);
-  for (const { id, result } of found) console.log(`${id}  ${line(result)}`);
+  for (const each of found) console.log(`${each.id}  ${line(each)}`);
 }
 
 /** `containment run`: the result and the sealed artefacts of one run. */
 export async function run(id: string, { stage, json }: Options): Promise<void> {
   const bucket = await openBucket(stage);
-  const [result, manifest] = await Promise.all([
-    bucket.result(id),
+  const [found, manifest] = await Promise.all([
+    bucket.run(id),
     bucket.read<unknown>(id, "manifest.json"),
   ]);
+  const { result, unfinished } = found;
   if (!result && !(await bucket.runIds()).includes(id)) {
     throw new Error(`stage ${stage} has no run ${id}; \`containment runs\` lists them`);
   }
-  const { alerts, absorbed } = await bucket.joined(caseIdOf(id));
+  const { alerts, absorbed } = await bucket.joined(caseIdOf(id) ?? id);
   if (json) {
     const joined = {
       alerts: alerts.length,
       absorbed: absorbed.map(({ alertKeys: _, ...each }) => each),
     };
-    console.log(JSON.stringify({ id, url: bucket.url(id), result, joined, manifest }));
+    console.log(JSON.stringify({ id, url: bucket.url(id), result, unfinished, joined, manifest }));
     return;
   }
-  console.log(`${id}  ${line(result)}`);
+  console.log(`${id}  ${line(found)}`);
+  if (unfinished) {
+    const { executionArn, standing, status } = unfinished;
+    console.log(`  done: ${standing.done}`);
+    if (standing.open) console.log(`  open: ${standing.open}`);
+    console.log(`  execution: ${executionArn ?? "not known"}`);
+    if (status !== null && status !== "RUNNING") {
+      console.log(`  go on with: npx containment redrive ${id} --stage ${stage}`);
+    }
+  }
   const contained = result && "mode" in result ? result : null;
   if (contained) console.log(`  ${contained.mode}: ${printableLine(contained.reason)}`);
   for (const { brake, why, withheld, lift } of result?.brakes ?? []) {
@@ -89,27 +113,27 @@ export async function run(id: string, { stage, json }: Options): Promise<void> {
   console.log(`  ${bucket.url(id)}`);
 }
 
-/** A run's id is its time and its case's id. */
-export function caseIdOf(runId: string): string {
-  return runId.slice(runId.indexOf("-") + 1);
-}
-
-function summary(result: Run["result"]) {
+function summary({ result, unfinished }: Run) {
   if (result && "pods" in result) return { verdict: result.verdict, drains: result.containedRunId };
   return {
     verdict: result?.verdict ?? null,
-    mode: result?.mode ?? null,
-    target: result?.target ?? null,
+    mode: result?.mode ?? unfinished?.standing.mode ?? null,
+    target: result?.target ?? unfinished?.standing.target ?? null,
     timeToContainMs: result?.timeToContainMs ?? null,
-    executionArn: result?.execution.arn ?? null,
+    executionArn: result?.execution.arn ?? unfinished?.executionArn ?? null,
+    unfinished,
   };
 }
 
-function line(result: Run["result"]): string {
+function line({ result, unfinished }: Run): string {
   if (result && "pods" in result) return `${result.verdict}  nodes of run ${result.containedRunId}`;
-  if (!result) return "not recorded: running, or failed (see the executions of the state machine)";
-  const time = result.timeToContainMs === null ? "" : `  ${result.timeToContainMs} ms`;
-  return `${result.verdict}  ${describeTarget(result.target)}${time}`;
+  if (result) {
+    const time = result.timeToContainMs === null ? "" : `  ${result.timeToContainMs} ms`;
+    return `${result.verdict}  ${describeTarget(result.target)}${time}`;
+  }
+  const { status, standing } = unfinished ?? { status: null, standing: null };
+  const target = standing?.target ? `  ${describeTarget(standing.target)}` : "";
+  return `not recorded: ${status ?? "no execution is known"}, ${standing?.reached ?? "nothing"}${target}`;
 }
 
 /** The evidence of a stage, as its operators read it. */
@@ -117,15 +141,28 @@ export async function openBucket(stage: string) {
   const { aws, deployment } = await deployed(stage);
   const { evidenceBucket: Bucket } = deployment;
   const s3 = new S3Client(aws);
+  const reader = evidenceReader(Bucket, aws);
+  const workflow = executions(deployment.stateMachineArn, aws);
 
   async function read<T>(id: string, name: ArtefactName): Promise<T | null> {
+    return (await reader.read<T>(runPrefix(id) + name))?.document ?? null;
+  }
+
+  /** Null once Step Functions has forgotten it, which is after 90 days. */
+  async function statusOf(arn: string): Promise<string | null> {
     try {
-      const { Body } = await s3.send(new GetObjectCommand({ Bucket, Key: runPrefix(id) + name }));
-      return JSON.parse((await Body?.transformToString()) ?? "null");
+      return (await workflow.describe(arn)).status;
     } catch (error) {
-      if (error instanceof Error && error.name === "NoSuchKey") return null;
+      if (error instanceof Error && error.name === "ExecutionDoesNotExist") return null;
       throw error;
     }
+  }
+
+  async function unfinished(id: string): Promise<Unfinished> {
+    const alert = await read<AlertRecord>(id, "alert.json");
+    const executionArn = alert?.execution.arn ?? null;
+    const standing = await standingOf(caseIdOf(id) ?? id, reader);
+    return { standing, executionArn, status: executionArn && (await statusOf(executionArn)) };
   }
 
   return {
@@ -133,10 +170,13 @@ export async function openBucket(stage: string) {
     joined: (caseId: string) => joinedAlerts(caseId, caseObjects(Bucket, aws)),
     read,
     url: (id: string) => `s3://${Bucket}/${runPrefix(id)}`,
-    result: async (id: string): Promise<Run["result"]> =>
-      (await read<RunResult>(id, "containment.json")) ??
-      (await read<RunResult>(id, "audit.json")) ??
-      (await read<Drain>(id, "drain.json")),
+    async run(id: string): Promise<Run> {
+      const result =
+        (await read<RunResult>(id, "containment.json")) ??
+        (await read<RunResult>(id, "audit.json")) ??
+        (await read<Drain>(id, "drain.json"));
+      return { id, result, unfinished: result ? null : await unfinished(id) };
+    },
     async runIds(): Promise<readonly string[]> {
       const ids: string[] = [];
       const pages = paginateListObjectsV2(

@@ -69,6 +69,10 @@ function timeOf({ startedAt }: Execution): string {
 const ATTEMPTS = 3;
 
 type Store = StoreFor<typeof OPEN_CASE_NEEDS>;
+/** The case of a case's or a run's id; null when the text is neither. */
+export function caseIdOf(id: string): string | null {
+  return /^(?:\d{8}T\d+Z-)?(c-\d{8}-[0-9a-f]{10})$/.exec(id)?.[1] ?? null;
+}
 
 /**
  * Opens the case of a target, or joins the one that is open: the target's own, or that of the

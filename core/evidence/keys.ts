@@ -52,6 +52,7 @@ export type KeyPattern =
   | "cases/*/verdicts/*"
   | "cases/*/verdicts/*.json"
   | "cases/*/reapplications/*.json"
+  | "cases/*/failures/*.json"
   | "open/*"
   | "brakes/*"
   | "ignored/*";
@@ -67,6 +68,11 @@ export function caseKey(caseId: string): string {
 /** An alert that joined a case, named by the execution that brought it: one alert, one object. */
 export function joinedAlertKey(caseId: string, executionName: string): string {
   return `${joinedAlertsPrefix(caseId)}${executionName}.json`;
+}
+
+/** An attempt of an execution that ended badly. @param attempt how often it was redriven before */
+export function failureKey(caseId: string, executionName: string, attempt: number): string {
+  return `cases/${caseId}/failures/${executionName}-${attempt}.json`;
 }
 
 /** What a case knows of its runs: one small record for each that was sealed. */

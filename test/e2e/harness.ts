@@ -29,9 +29,10 @@ import { evidenceBucket } from "../../adapters/aws/evidence-bucket.ts";
 import { type ExecutionReport, executions as executionsOf } from "../../adapters/aws/executions.ts";
 import { bucketRunFolder } from "../../adapters/run-folder.ts";
 import type { Writer } from "../../core/evidence/custody.ts";
-import { runPrefix } from "../../core/evidence/keys.ts";
+import { openCaseKey, runPrefix } from "../../core/evidence/keys.ts";
 import type { RunResult } from "../../core/evidence/record-run.ts";
 import { type Verification, verifyRun } from "../../core/evidence/verify.ts";
+import { describeTarget, type Target } from "../../core/target/target.ts";
 import type { StateName } from "../../functions/contract.ts";
 import { type AlertTarget, sendToQueue, terminalShellAlert } from "../../local/falco.ts";
 import { executionOf, followExecution } from "../../local/follow.ts";
@@ -185,6 +186,13 @@ export async function artefactsOf(runId: string): Promise<readonly string[]> {
 
 export async function stateNames(executionArn: string): Promise<readonly string[]> {
   return (await executions.visits(executionArn)).map(({ name }) => name);
+}
+
+/** The key of the marker under which a target's case is open. */
+export async function markerOf(target: Target): Promise<string> {
+  const [marker] = await store.list(openCaseKey(target).replace(/\.json$/, ""), 1);
+  if (!marker) throw new Error(`no open case of ${describeTarget(target)}`);
+  return marker.key;
 }
 
 export async function policyNames(namespace: string): Promise<readonly string[]> {

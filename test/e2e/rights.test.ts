@@ -6,6 +6,7 @@ import {
   absorbedKey,
   artefactKey,
   caseKey,
+  failureKey,
   joinedAlertKey,
   openCaseKey,
   runPrefix,
@@ -198,8 +199,9 @@ const ARTEFACTS: readonly (readonly [string, () => string, Writers, readonly Sta
   ],
   ["a joined alert", () => joinedAlertKey(result.case.id, "x"), ["OpenCase", "ApplyPolicy"], []],
   ["an absorbed case", () => absorbedKey(result.case.id, "c-x"), ["OpenCase", "ApplyPolicy"], []],
-  ["the case", () => caseKey(result.case.id), "OpenCase", []],
+  ["the case", () => caseKey(result.case.id), "OpenCase", ["RecordFailure"]],
   ["a number of the circuit breaker", () => begun, "OpenCase", []],
+  ["a failure", () => failureKey(result.case.id, "none", 0), "RecordFailure", []],
   ["an ignored alert", () => ignored, "RecordIgnored", []],
   ["alert.json", () => key("alert.json"), "OpenCase", ["ApplyPolicy"]],
   ["authentication.json", () => key("authentication.json"), "Authenticate", []],
@@ -213,14 +215,19 @@ const ARTEFACTS: readonly (readonly [string, () => string, Writers, readonly Sta
     "plan.json",
     () => key("plan.json"),
     "ApplyPolicy",
-    ["CompletePolicy", "SnapshotAfter", "DrainNode", ...LOOKING_AGAIN],
+    ["CompletePolicy", "SnapshotAfter", "RecordFailure", "DrainNode", ...LOOKING_AGAIN],
   ],
-  ["policy.json", () => key("policy.json"), "ApplyPolicy", ["SnapshotAfter", "ReverifyCase"]],
+  [
+    "policy.json",
+    () => key("policy.json"),
+    "ApplyPolicy",
+    ["SnapshotAfter", "RecordFailure", "ReverifyCase"],
+  ],
   [
     "completion.json",
     () => key("completion.json"),
     "CompletePolicy",
-    ["SnapshotAfter", ...LOOKING_AGAIN],
+    ["SnapshotAfter", "RecordFailure", ...LOOKING_AGAIN],
   ],
   [
     "preservation-plan.json",
@@ -235,9 +242,9 @@ const ARTEFACTS: readonly (readonly [string, () => string, Writers, readonly Sta
   ["context.json", () => key("context.json"), "CaptureContext", []],
   ["credentials.json", () => key("credentials.json"), "PreviewCredentials", []],
   ["aws-context.json", () => key("aws-context.json"), "RecordContext", []],
-  ["after.json", () => key("after.json"), "SnapshotAfter", ["ReverifyCase"]],
+  ["after.json", () => key("after.json"), "SnapshotAfter", ["RecordFailure", "ReverifyCase"]],
   ["containment.json", () => key("containment.json"), "RecordRun", []],
-  ["manifest.json", () => key("manifest.json"), SEALING, []],
+  ["manifest.json", () => key("manifest.json"), SEALING, ["RecordFailure"]],
   [
     "the run's record",
     () => runRecordKey(result.case.id, result.case.runId),
@@ -264,7 +271,7 @@ function putEvents(EventBusName: string, Source: string, DetailType: string): Ca
 const LISTING: readonly StateName[] = [
   ...(["OpenCase", "ApplyPolicy", "CompletePolicy", "PreserveNode"] as const),
   ...(["CaptureContext", "PreviewCredentials", "SnapshotAfter", "RecordRun"] as const),
-  ...(["ListOpenCases", ...LOOKING_AGAIN] as const),
+  ...(["ListOpenCases", "RecordFailure", ...LOOKING_AGAIN] as const),
   ...(["DrainNode", "RecordDrain"] as const),
 ];
 

@@ -3,7 +3,15 @@ import { Conflict } from "../conflict.ts";
 import { type KeyPattern, schemaOf } from "../keys.ts";
 import { Manifest, RunRecord } from "../manifest.ts";
 import { VersionsListing } from "../run-folder.ts";
-import { Absorbed, AlertRecord, Begun, CaseRecord, Ignored, OpenMarker } from "./case.ts";
+import {
+  Absorbed,
+  AlertRecord,
+  Begun,
+  CaseRecord,
+  FailureRecord,
+  Ignored,
+  OpenMarker,
+} from "./case.ts";
 import { AwsContextRecord, ContextRecord, CredentialsRecord, LogPage } from "./context.ts";
 import { Drain, DrainPlan } from "./drain.ts";
 import {
@@ -120,6 +128,11 @@ export const ARTEFACTS: Readonly<Record<PublishedKey, Published>> = {
     is: "What was written to put the quarantine of an open case back",
     schema: Reapplication,
     as: "eks-containment/reapplication/1",
+  },
+  "cases/*/failures/*.json": {
+    is: "An attempt of the case's execution that failed, timed out or was aborted, and how the run stood",
+    schema: FailureRecord,
+    as: "eks-containment/failure/1",
   },
   "open/*": {
     is: "A marker of a target whose case is open; the only thing that is ever deleted",

@@ -1,4 +1,4 @@
-"""RedriveExecution, which upstream does not implement.
+"""RedriveExecution, which upstream does not implement, and what status-change events say of it.
 
 A failed, aborted or timed-out execution continues at the top-level state that it was in, with
 that state's input and the variables of that moment. States that succeeded are not run again and
@@ -9,6 +9,8 @@ here such a state starts again as a whole.
 import copy
 import dataclasses
 import datetime
+import json
+import logging
 import threading
 from typing import Any
 
@@ -26,6 +28,8 @@ from localemu.services.stepfunctions.asl.eval.variable_store import VariableStor
 from localemu.services.stepfunctions.backend.execution import Execution
 from localemu.services.stepfunctions.backend.execution_worker import ExecutionWorker
 from localemu.services.stepfunctions.provider import StepFunctionsProvider
+
+LOG = logging.getLogger(__name__)
 
 REDRIVABLE_STATUSES = {
     ExecutionStatus.FAILED,
@@ -70,6 +74,43 @@ def describe_redrive_status(execution: Execution) -> dict[str, Any]:
         "redriveStatus": "NOT_REDRIVABLE",
         "redriveStatusReason": f"Execution is {execution.exec_status} and cannot be redriven",
     }
+
+
+def milliseconds(date: datetime.datetime | None) -> int | None:
+    return None if date is None else round(date.timestamp() * 1000)
+
+
+def publish_status_change(self: Execution) -> None:
+    """As AWS sends it: times in milliseconds, and whether and how often it can be redriven."""
+    redrives = redrives_of(self)
+    detail = {
+        "executionArn": self.exec_arn,
+        "stateMachineArn": self.state_machine.arn,
+        "name": self.name,
+        "status": self.exec_status,
+        "startDate": milliseconds(self.start_date),
+        "stopDate": milliseconds(self.stop_date),
+        "input": json.dumps(self.input_data or {}),
+        "inputDetails": {"included": True},
+        "output": None if self.output is None else json.dumps(self.output),
+        "outputDetails": None if self.output is None else {"included": True},
+        "error": self.error,
+        "cause": self.cause,
+        "redriveCount": redrives.count,
+        "redriveDate": milliseconds(redrives.last_date),
+        "redriveStatusReason": None,
+        **describe_redrive_status(self),
+    }
+    entry = {
+        "Source": "aws.states",
+        "Resources": [self.exec_arn],
+        "DetailType": "Step Functions Execution Status Change",
+        "Detail": json.dumps(detail),
+    }
+    try:
+        self._get_events_client().put_events(Entries=[entry])
+    except Exception:
+        LOG.exception("Cannot tell that %s is %s", self.exec_arn, self.exec_status)
 
 
 def rewind(env: Environment, checkpoint: Checkpoint) -> None:
@@ -170,4 +211,5 @@ def apply() -> None:
     ExecutionWorker._get_evaluation_environment = environment_with_redrive_count
     Execution.to_describe_output = describe_with_redrives
     Execution.to_execution_list_item = list_with_redrives
+    Execution.publish_execution_status_change_event = publish_status_change
     StepFunctionsProvider.redrive_execution = redrive_execution

@@ -87,9 +87,12 @@ test("without an answer about the kill switch nothing is done, it is told, and a
 
   expect(failed.status).toBe("FAILED");
   expect((await stateNames(failed.arn)).at(-1)).toBe("CheckKillSwitch");
-  const { Message } = await messageWith(`--execution-arn ${failed.arn}`);
+  const { Message } = await messageWith(`#/v2/executions/details/${failed.arn}`);
   expect(Message).toContain("ended FAILED");
-  expect(Message).toContain("aws stepfunctions redrive-execution --region us-east-1");
+  expect(Message).toContain("Nothing was changed in the cluster: no case had been opened.");
+  expect(Message).toContain(
+    `npx containment redrive ${failed.arn.split(":").at(-1)} --stage local`,
+  );
 
   await turnKillSwitch("released");
   await executions.redrive(failed.arn);

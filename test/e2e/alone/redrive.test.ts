@@ -1,8 +1,10 @@
 import { expect, onTestFinished, test } from "vitest";
+import { caseOf } from "../../../core/case/case.ts";
 import { groupOf } from "../../../kubernetes/groups.ts";
 import { followExecution } from "../../../local/follow.ts";
 import {
   artefactsOf,
+  containment,
   endOf,
   executions,
   openShop,
@@ -40,7 +42,26 @@ test("with the API server gone before ApplyPolicy the run fails, and a redrive c
   expect(before.at(-1)).toBe("ApplyPolicy");
 
   await apiServer("start");
-  const result = resultOf(await redrive(arn));
+  const { id: caseId } = caseOf({
+    arn,
+    name: failed.name,
+    startedAt: failed.startedAt.toISOString(),
+  });
+  const looked = await containment("runs", "--limit", "100");
+  expect(looked.out).toMatch(new RegExp(`${caseId}  not recorded: FAILED, opened  pod `));
+  const { code, out, err } = await containment("redrive", caseId, "--yes");
+  expect({ code, err }).toEqual({ code: 0, err: "" });
+  expect(out).toMatch(
+    / of \S+contain ended FAILED at ApplyPolicy\.\n {2}Error {3}KubernetesUnavailable/,
+  );
+  expect(out).toMatch(/Again {3}ApplyPolicy\n {2}Then {4}Applied, /);
+  expect(out).toMatch(
+    /SnapshotAfter +\d+ ms\n {2}RecordRun +\d+ ms\n {2}Notify +\d+ ms\nSUCCEEDED: contained\n$/,
+  );
+  const again = await containment("redrive", caseId, "--yes");
+  expect(again.code).toBe(2);
+  expect(again.err).toContain("succeeded: there is nothing to redrive");
+  const result = resultOf(await executions.describe(arn));
 
   expect(result).toMatchObject({ verdict: "contained", missing: [] });
   const after = (await stateNames(arn)).slice(before.length);

@@ -8,7 +8,7 @@ import { SNSClient, SubscribeCommand } from "@aws-sdk/client-sns";
 import { DeleteMessageCommand, ReceiveMessageCommand } from "@aws-sdk/client-sqs";
 import { beforeAll, expect, test } from "vitest";
 import { executions as executionsOf } from "../../../adapters/aws/executions.ts";
-import { openCaseKey, verdictsPrefix } from "../../../core/evidence/keys.ts";
+import { verdictsPrefix } from "../../../core/evidence/keys.ts";
 import type { RunResult } from "../../../core/evidence/record-run.ts";
 import type { VerdictRecord } from "../../../core/evidence/schemas/reverification.ts";
 import { CASE_LABEL } from "../../../core/quarantine/labels.ts";
@@ -21,6 +21,7 @@ import {
   core,
   deployment,
   endOf,
+  markerOf,
   networking,
   openInbox,
   openShop,
@@ -56,16 +57,10 @@ async function lookAgain(mend: boolean) {
   const { executionArn = "" } = await sfn.send(
     new StartExecutionCommand({
       stateMachineArn: reverifyStateMachineArn,
-      input: JSON.stringify({ request: { markers: [await marker()], mend } }),
+      input: JSON.stringify({ request: { markers: [await markerOf(result.target)], mend } }),
     }),
   );
   return followExecution(executionArn, looks);
-}
-
-async function marker(): Promise<string> {
-  const prefix = openCaseKey(result.target).replace(/\.json$/, "");
-  const [key = { key: "" }] = await store.list(prefix, 1);
-  return key.key;
 }
 
 async function history(): Promise<readonly VerdictRecord[]> {
