@@ -383,6 +383,16 @@ export const Stage = z.strictObject({
    * the functions see is in the evidence.
    */
   viewers: z.array(principalArn).default([]),
+  /**
+   * IAM roles of people who may ask for a containment by hand (`containment contain`). Default none:
+   * a request chooses its own mode, and many an application may put events on every bus.
+   */
+  requesters: z.array(principalArn).default([]),
+  /**
+   * IAM roles that may send alerts to the queue: Falcosidekick's, in the cluster that you have; that
+   * of a cluster of the stage's own is known. Default none: an alert leads to a containment.
+   */
+  alertSenders: z.array(principalArn).default([]),
   response: Response.prefault({}),
   quarantine: Quarantine.prefault({}),
   preservation: Preservation.prefault({}),

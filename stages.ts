@@ -28,6 +28,7 @@ const STAGES: Readonly<Record<string, z.input<typeof Stage>>> = {
       },
     },
     viewers: ["arn:aws:iam::000000000000:root"],
+    requesters: ["arn:aws:iam::000000000000:root"],
     response: {
       mode: "containment",
       actingSeverities: ["critical", "high", "medium", "low"],

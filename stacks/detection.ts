@@ -8,11 +8,13 @@ import * as sqs from "aws-cdk-lib/aws-sqs";
 import type * as sfn from "aws-cdk-lib/aws-stepfunctions";
 import { type StackContext, use } from "sst/constructs";
 import { MANUAL_DETAIL_TYPES, MANUAL_SOURCE } from "../core/alert/manual.ts";
+import { NEEDS } from "../functions/needs.ts";
 import { settingsFor } from "../stages.ts";
 import { accept, INLINE_IS_MEANT } from "./accepted-findings.ts";
 import { cluster } from "./cluster.ts";
 import type { NewCluster } from "./cluster-new.ts";
 import { playbook } from "./playbook.ts";
+import { arnsOf, FALCO_SOURCE, guardBus, guardQueue } from "./senders.ts";
 
 /**
  * How detections reach the playbook. Falcosidekick cannot put events on a bus, so it sends to a
@@ -22,6 +24,7 @@ import { playbook } from "./playbook.ts";
 export function detection({ stack, app }: StackContext) {
   const {
     machines: { contain, reverify },
+    functions,
     bus,
     deadLetters,
   } = use(playbook);
@@ -35,13 +38,28 @@ export function detection({ stack, app }: StackContext) {
   });
 
   const { own } = use(cluster);
-  if (own) admitFalcosidekick(stack, alerts, own);
+  const { alertSenders, requesters } = settingsFor(app.stage);
+  const falcosidekick = own ? admitFalcosidekick(stack, alerts, own) : undefined;
+  // Whoever may ask by hand may also send a dead letter again.
+  guardQueue(alerts, [...arnsOf([falcosidekick]), ...alertSenders, ...requesters], "denied");
 
   const pipeRole = new iam.Role(stack, "PipeRole", {
     assumedBy: new iam.ServicePrincipal("pipes.amazonaws.com"),
   });
   alerts.grantConsumeMessages(pipeRole);
-  bus.grantPutEventsTo(pipeRole);
+  const alertEvent = { source: FALCO_SOURCE, detailType: "Falco Alert" };
+  pipeRole.addToPolicy(
+    new iam.PolicyStatement({
+      actions: ["events:PutEvents"],
+      resources: [bus.eventBusArn],
+      conditions: {
+        StringEquals: {
+          "events:source": alertEvent.source,
+          "events:detail-type": alertEvent.detailType,
+        },
+      },
+    }),
+  );
   accept(pipeRole, { "NIST.800.53.R5-IAMNoInlinePolicy": INLINE_IS_MEANT });
   const pipe = new pipes.CfnPipe(stack, "AlertsToBus", {
     roleArn: pipeRole.roleArn,
@@ -50,9 +68,7 @@ export function detection({ stack, app }: StackContext) {
     target: bus.eventBusArn,
     // No input template: the message's body stays the exact text that was sent, which neither
     // fails on what is no JSON nor rounds integers beyond 2^53.
-    targetParameters: {
-      eventBridgeEventBusParameters: { source: "falco", detailType: "Falco Alert" },
-    },
+    targetParameters: { eventBridgeEventBusParameters: alertEvent },
   });
 
   pipe.node.addDependency(pipeRole); // with its policy: Pipes tries its rights when it is created
@@ -70,7 +86,7 @@ export function detection({ stack, app }: StackContext) {
   });
   new events.Rule(stack, "FalcoAlert", {
     eventBus: bus,
-    eventPattern: { source: ["falco"], detailType: ["Falco Alert"] },
+    eventPattern: { source: [alertEvent.source], detailType: [alertEvent.detailType] },
     targets: [start],
   });
   new events.Rule(stack, "RequestByHand", {
@@ -85,6 +101,13 @@ export function detection({ stack, app }: StackContext) {
       detail: { resource: { eksClusterDetails: { name: [{ exists: true }] } } },
     },
     targets: [start],
+  });
+
+  const announcing = functions.filter(({ state }) => "announcements" in NEEDS[state]);
+  guardBus(stack, bus, {
+    alerts: arnsOf([pipeRole]),
+    requests: requesters,
+    announcements: arnsOf(announcing.map(({ fn }) => fn.role)),
   });
 
   const { reverifyMinutes } = settingsFor(app.stage).response;
@@ -128,7 +151,7 @@ function admitFalcosidekick(
   stack: StackContext["stack"],
   alerts: sqs.Queue,
   { resource }: NewCluster,
-): void {
+): iam.Role {
   const role = new iam.Role(stack, "FalcosidekickRole", {
     assumedBy: new iam.ServicePrincipal("pods.eks.amazonaws.com").withSessionTags(),
   });
@@ -141,4 +164,5 @@ function admitFalcosidekick(
     roleArn: role.roleArn,
     ...FALCOSIDEKICK,
   });
+  return role;
 }

@@ -17,6 +17,7 @@ import { functionRole } from "./function-role.ts";
 import { grantsOf, isIdle } from "./grants.ts";
 import { network } from "./network.ts";
 import { operations } from "./operations.ts";
+import { arnsOf, guardQueue } from "./senders.ts";
 import { workflow } from "./workflow.ts";
 
 /** Seconds that a function may run: at least five less than its state waits, for a cold start. */
@@ -202,6 +203,9 @@ export function playbook({ stack, app }: StackContext) {
     substitutions: { TopicArn: topic.topicArn, Stage: app.stage },
     statements: publish,
   });
+
+  // Besides AWS's services only this one sends here: what it cannot read.
+  guardQueue(deadLetters, arnsOf([contain.role]), "admitted");
 
   stack.addOutputs({
     Bus: bus.eventBusName,

@@ -83,6 +83,83 @@ describe.each(STAGE_NAMES)("stage %s", (stage) => {
     });
   });
 
+  describe("the bus", () => {
+    const policies = () =>
+      made.ofType("AWS::Events::EventBusPolicy").map(([, { Properties }]) => Properties);
+
+    test("lets nobody in: every statement of its policy denies, to everybody", () => {
+      expect(policies().map(({ StatementId }) => StatementId)).toEqual([
+        ...["AlertsComeFromThePipe", "RequestsComeFromRequesters"],
+        ...["AnnouncementsComeFromTheProduct", "NothingElseComes"],
+      ]);
+      for (const { Statement, StatementId } of policies()) {
+        expect(Statement).toMatchObject({
+          ...{ Sid: StatementId, Effect: "Deny", Principal: "*", Action: "events:PutEvents" },
+        });
+      }
+    });
+
+    test("takes requests by hand from the people of the settings only", () => {
+      const { Statement } =
+        policies().find((each) => each.StatementId === "RequestsComeFromRequesters") ?? {};
+      const { requesters } = settingsFor(stage);
+
+      expect((Statement as { Condition: object }).Condition).toEqual({
+        "ForAnyValue:StringEquals": { "events:source": "demo.containment" },
+        ...(requesters.length > 0 && { ArnNotEquals: { "aws:PrincipalArn": requesters } }),
+      });
+    });
+
+    test("takes alerts from the pipe's role and announcements from a function's", () => {
+      const sender = (id: string) => {
+        const { Statement } = policies().find(({ StatementId }) => StatementId === id) ?? {};
+        const { Condition } = Statement as {
+          Condition: { ArnNotEquals: { "aws:PrincipalArn": unknown[] } };
+        };
+        return Condition.ArnNotEquals["aws:PrincipalArn"].map(text);
+      };
+
+      expect(sender("AlertsComeFromThePipe")).toEqual([expect.stringContaining("PipeRole")]);
+      expect(sender("AnnouncementsComeFromTheProduct")).toEqual([
+        expect.stringContaining("RecordRun"),
+      ]);
+    });
+  });
+
+  describe("the queues", () => {
+    test("take messages from those who are named, whomever else IAM lets send everywhere", () => {
+      const denied = made.ofType("AWS::SQS::QueuePolicy").flatMap(([id, { Properties }]) =>
+        z
+          .object({
+            Statement: z.array(
+              z.looseObject({ Sid: z.string().optional(), Condition: z.unknown().optional() }),
+            ),
+          })
+          .parse(Properties.PolicyDocument)
+          .Statement.filter(({ Sid }) => Sid === "OnlyTheseSend")
+          .map((statement) => ({ id: id.replace(/Policy.*/, ""), ...statement })),
+      );
+      const { alertSenders, requesters } = settingsFor(stage);
+      const people = [...alertSenders, ...requesters];
+      const own = cluster.kind === "create" ? [expect.stringContaining("FalcosidekickRole")] : [];
+      const senders = (id: string) => {
+        const { Condition, ...rest } = denied.find((each) => each.id === id) ?? {
+          Condition: null,
+        };
+        const named = z
+          .object({ ArnNotEquals: z.object({ "aws:PrincipalArn": z.unknown() }).optional() })
+          .parse(Condition ?? {}).ArnNotEquals;
+        expect(rest).toMatchObject({
+          ...{ Effect: "Deny", Action: "sqs:SendMessage", Principal: { AWS: "*" } },
+        });
+        return named ? many(named["aws:PrincipalArn"]).map(text) : [];
+      };
+
+      expect(senders("DeadLetters")).toEqual([expect.stringContaining("ContainStateMachineRole")]);
+      expect(senders("Alerts")).toEqual([...own, ...people]);
+    });
+  });
+
   describe("nothing is public", () => {
     test("there is no way to the internet and none from it", () => {
       for (const type of [

@@ -19,7 +19,7 @@ export async function contain(target: string, options: Options): Promise<void> {
   if (reason.trim() === "") throw new Error("--reason is empty; say why, it is kept as evidence");
   const mode: Mode = options.audit ? "audit" : "containment";
   const { aws, deployment } = await deployed(stage);
-  const { Entries = [] } = await new EventBridgeClient(aws).send(
+  const putting = new EventBridgeClient(aws).send(
     new PutEventsCommand({
       Entries: [
         {
@@ -31,6 +31,14 @@ export async function contain(target: string, options: Options): Promise<void> {
       ],
     }),
   );
+  const { Entries = [] } = await putting.catch((error: Error) => {
+    if (!error.name.startsWith("AccessDenied")) throw error;
+    throw new Error(
+      `the bus refuses you: your IAM role must be one of \`requesters\` in stages.ts, stage "${stage}", ` +
+        `and be allowed events:PutEvents on ${deployment.busName} (${error.message})`,
+      { cause: error },
+    );
+  });
   const { EventId: eventId, ErrorCode, ErrorMessage } = Entries[0] ?? {};
   if (!eventId) throw new Error(`the bus refused the request: ${ErrorCode}: ${ErrorMessage}`);
   if (json) {
