@@ -120,9 +120,9 @@ describe.each(STAGE_NAMES)("stage %s", (stage) => {
       };
 
       expect(sender("AlertsComeFromThePipe")).toEqual([expect.stringContaining("PipeRole")]);
-      expect(sender("AnnouncementsComeFromTheProduct")).toEqual([
-        expect.stringContaining("RecordRun"),
-      ]);
+      expect(sender("AnnouncementsComeFromTheProduct")).toEqual(
+        ["SnapshotNodeEbs", "RecordRun"].map((state) => expect.stringContaining(state)),
+      );
     });
   });
 
