@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
 import type { Denial } from "../../core/policies.ts";
+import { lookAtAll } from "../../core/quarantine/read-back.ts";
 import { kubernetesApi } from "./api.ts";
 import type { ApiAnswer, ApiRequest } from "./transport.ts";
 
@@ -47,6 +48,17 @@ describe("reading", () => {
 
   test("answers null for what is not there", async () => {
     expect(await prepare({ status: 404, body: {} }).api.pod("payments", "gone")).toBeNull();
+  });
+
+  test("that a list is not there is believed of kinds only that a CNI brings", async () => {
+    const gone = () => prepare({ status: 404, body: {} }).api;
+    const pods = lookAtAll(gone().podPages("payments", () => null));
+
+    await expect(pods).rejects.toThrow("/api/v1/namespaces/payments/pods?limit=100: 404");
+    await expect(gone().policies("payments", ["NetworkPolicy"])).rejects.toThrow("404");
+    await expect(gone().policyKinds()).rejects.toThrow("GET /apis: 404");
+    const cilium = await gone().policies("payments", ["CiliumNetworkPolicy"]);
+    expect(cilium.ciliumNetworkPolicies).toEqual([]);
   });
 
   test.each([

@@ -5,6 +5,13 @@ const PAGE_SIZE = 500;
 /** Asks for names and labels only, which are a small part of a pod. */
 const METADATA_ONLY = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1";
 
+/**
+ * What every API server serves: its lists may be empty, and are always there. Other kinds come with
+ * a CNI, and a 404 says that there are none.
+ */
+const ALWAYS_SERVED =
+  /^\/(api\/v1|apis\/(apps|autoscaling|discovery\.k8s\.io|networking\.k8s\.io|policy|rbac\.authorization\.k8s\.io)\/v\d+)\//;
+
 interface List {
   readonly metadata?: { readonly continue?: string; readonly remainingItemCount?: number };
 }
@@ -37,7 +44,7 @@ export function apiClient(transport: Transport) {
     return answer.status === 404 ? null : (answer.body as T);
   }
 
-  /** A page of a list, or null for a kind that the API server does not serve. */
+  /** A page of a list, or null for a kind that this API server does not serve. */
   async function page<T, Kept>(
     path: string,
     { metadataOnly = false, size = PAGE_SIZE, fields = "" }: Listed,
@@ -57,7 +64,7 @@ export function apiClient(transport: Transport) {
         ...(metadataOnly && { accept: METADATA_ONLY }),
         each: (item) => void items.push(keep(item as T)),
       },
-      [404],
+      ALWAYS_SERVED.test(path) ? [] : [404],
     );
     return status === 404 ? null : { items, list: body as List };
   }

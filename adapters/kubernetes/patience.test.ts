@@ -1,16 +1,26 @@
 import { describe, expect, test } from "vitest";
+import { TransientError } from "../../core/errors.ts";
 import { patientTransport, retryAfterMsOf } from "./patience.ts";
 import type { ApiAnswer, ApiRequest } from "./transport.ts";
 
 const READ: ApiRequest = { method: "GET", path: "/api/v1/nodes/n" };
 const GOOD: ApiAnswer = { status: 200, body: {} };
 
-/** An API server that answers these in turn, and a clock that only waiting moves. */
-function prepare({ leftMs }: { leftMs: number }, ...answers: readonly ApiAnswer[]) {
+/** An API server that answers these in turn, each after `takesMs`, and a clock that knows no more. */
+function prepare(
+  { leftMs, takesMs = 0 }: { leftMs: number; takesMs?: number },
+  ...answers: readonly (ApiAnswer | Error)[]
+) {
   const queue = [...answers];
   const waited: number[] = [];
   let left = leftMs;
-  const transport = patientTransport(async () => queue.shift() ?? GOOD, {
+  const answer = async () => {
+    left -= takesMs;
+    const next = queue.shift() ?? GOOD;
+    if (next instanceof Error) throw next;
+    return next;
+  };
+  const transport = patientTransport(answer, {
     msLeft: () => left,
     wait: async (ms) => {
       waited.push(ms);
@@ -44,12 +54,56 @@ describe("an API server that is busy", () => {
   });
 
   test("and says nothing of when to come back is not waited for", async () => {
-    const busy = { status: 503, body: {} };
+    const busy = { status: 429, body: {} };
     const { transport, waited } = prepare({ leftMs: 10_000 }, busy);
 
     expect(await transport(READ)).toEqual(busy);
     expect(waited).toEqual([]);
   });
+});
+
+describe("a read that fails at once", () => {
+  const broken = { status: 503, body: {} };
+  const lost = new TransientError("KubernetesUnavailable", "socket hang up");
+
+  test.each([
+    ["with a status", broken],
+    ["without an answer", lost],
+  ])("%s is tried twice more", async (_, failure) => {
+    const healed = prepare({ leftMs: 10_000 }, failure, failure);
+    expect(await healed.transport(READ)).toEqual(GOOD);
+    expect(healed.waited).toEqual([100, 400]);
+  });
+
+  test("ends as the last try did", async () => {
+    const answers = prepare({ leftMs: 10_000 }, lost, lost, broken, GOOD);
+    expect(await answers.transport(READ)).toEqual(broken);
+    const nothing = prepare({ leftMs: 10_000 }, broken, broken, lost, GOOD);
+    await expect(nothing.transport(READ)).rejects.toBe(lost);
+  });
+
+  test("is left to the workflow where the time is short, or where it took long to fail", async () => {
+    const short = prepare({ leftMs: 2_050 }, broken);
+    expect(await short.transport(READ)).toEqual(broken);
+    const slow = prepare({ leftMs: 10_000, takesMs: 5_000 }, lost);
+    await expect(slow.transport(READ)).rejects.toBe(lost);
+    expect([...short.waited, ...slow.waited]).toEqual([]);
+  });
+
+  test("is not tried again where items of it were shown, nor where the caller may not look", async () => {
+    const list = prepare({ leftMs: 10_000 }, lost);
+    await expect(list.transport({ ...READ, each: () => {} })).rejects.toBe(lost);
+    const denied = { status: 403, body: {} };
+    expect(await prepare({ leftMs: 10_000 }, denied).transport(READ)).toEqual(denied);
+  });
+});
+
+test("a write that fails is the caller's to try again: it may have been done", async () => {
+  const broken = { status: 500, body: {} };
+  const { transport, waited } = prepare({ leftMs: 10_000 }, broken);
+
+  expect(await transport({ ...READ, method: "PATCH" })).toEqual(broken);
+  expect(waited).toEqual([]);
 });
 
 test.each([

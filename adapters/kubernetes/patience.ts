@@ -3,13 +3,19 @@ import type { Transport } from "./transport.ts";
 
 /** Milliseconds that a state needs for the rest of its work once it was let through. */
 const RESERVE_MS = 2_000;
+/** Milliseconds before each further try of a read that failed without a word of when to come back. */
+const READ_AGAIN_AFTER_MS = [100, 400];
+/** What took longer to fail is the workflow's to try again: that costs nothing while it waits. */
+const FAILED_AT_ONCE_MS = 1_000;
 
 /** What an overloaded API server answers; with a Retry-After it is worth asking again. */
 const BUSY: readonly number[] = [429, 503];
 
 /**
- * Waits as long as an API server that is busy asks to (Retry-After), and asks again. Where the caller
- * has not that much time left, the workflow waits instead, at no cost.
+ * Asks again where that is likely to help, as long as the caller has the time: after what the API
+ * server asked for where it is busy (Retry-After), and shortly after a read that failed at once, so
+ * that one lost answer does not lose a source of evidence. Where the caller has not that much time
+ * left, the workflow waits instead, at no cost.
  *
  * Errors: `KubernetesThrottled` (transient) with what the server asked for.
  *
@@ -22,17 +28,38 @@ export function patientTransport(
     wait,
   }: { readonly msLeft: () => number; readonly wait: (ms: number) => Promise<unknown> },
 ): Transport {
+  const timeFor = (ms: number) => ms <= msLeft() - RESERVE_MS;
+
+  /** A read, tried again where it failed at once. */
+  const read: Transport = async (request) => {
+    for (const pauseMs of READ_AGAIN_AFTER_MS) {
+      const startedWith = msLeft();
+      const tried = await transport(request).then(
+        (answer) => ({ answer, mayHeal: answer.status >= 500 && !answer.retryAfterMs }),
+        // Of a list that broke off, items were shown already.
+        (error: unknown) => ({ error, mayHeal: error instanceof TransientError && !request.each }),
+      );
+      const atOnce = startedWith - msLeft() < FAILED_AT_ONCE_MS;
+      if (!tried.mayHeal || !atOnce || !timeFor(pauseMs)) {
+        if ("error" in tried) throw tried.error;
+        return tried.answer;
+      }
+      await wait(pauseMs);
+    }
+    return transport(request);
+  };
+
   return async (request) => {
     for (;;) {
-      const answer = await transport(request);
+      const answer = await (request.method === "GET" ? read : transport)(request);
       const { status, retryAfterMs } = answer;
       if (!BUSY.includes(status) || retryAfterMs === undefined) return answer;
-      const left = msLeft() - RESERVE_MS;
-      if (retryAfterMs > left) {
+      if (!timeFor(retryAfterMs)) {
         const asked = `${request.method} ${request.path}: ${status}, try again in ${retryAfterMs} ms`;
+        const left = Math.max(0, msLeft() - RESERVE_MS);
         throw new TransientError(
           "KubernetesThrottled",
-          `${asked}; the function has ${Math.max(0, left)} ms to wait in, so the workflow waits`,
+          `${asked}; the function has ${left} ms to wait in, so the workflow waits`,
         );
       }
       await wait(retryAfterMs);

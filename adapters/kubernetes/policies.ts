@@ -1,3 +1,4 @@
+import { TransientError } from "../../core/errors.ts";
 import type { PolicyEndpoint } from "../../core/kubernetes.ts";
 import {
   type AdminPolicy,
@@ -27,8 +28,10 @@ interface Discovery {
 /** Which kinds of policy the API server serves. */
 export async function servedPolicyKinds(api: ApiClient): Promise<readonly PolicyKind[]> {
   const discovery = await api.get<Discovery>("/apis", AGGREGATED_DISCOVERY);
+  // Believed, it would hide every policy.
+  if (!discovery) throw new TransientError("KubernetesUnavailable", "GET /apis: 404");
   const served = new Set(
-    (discovery?.items ?? []).flatMap(({ metadata, versions = [] }) =>
+    (discovery.items ?? []).flatMap(({ metadata, versions = [] }) =>
       versions.flatMap(({ resources = [] }) =>
         resources.map(({ resource }) => `${resource}.${metadata?.name ?? ""}`),
       ),

@@ -57,6 +57,20 @@ describe("a target that is read in time", () => {
   });
 });
 
+test.each([
+  [POD, "pod payments/checkout-1 does not exist"],
+  [NAMESPACE, "namespace payments does not exist"],
+])("a target that the API server does not know is missing", async (target, reason) => {
+  const { act, before } = prepare(target, 5_000, []);
+
+  const { missing } = await act({ namespace: async () => null });
+
+  expect(missing).toMatchObject([
+    { state: "SnapshotBefore", error: "NotFound", cause: `${target.kind}: ${reason}` },
+  ]);
+  expect((await before())?.missing).toEqual([{ source: target.kind, error: "NotFound", reason }]);
+});
+
 describe("an API server that is too slow", () => {
   test("costs what it did not tell in time, which is listed, and nothing else", async () => {
     const { act, before } = prepare(POD, 700);

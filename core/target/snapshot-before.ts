@@ -13,7 +13,7 @@ import type { RecordedObject } from "../kubernetes-context.ts";
 import type { ClusterFor, Needs, StoreFor } from "../needs.ts";
 import { selects } from "../quarantine/selector.ts";
 import type { Within } from "../within.ts";
-import type { Target } from "./target.ts";
+import { describeTarget, type Target } from "./target.ts";
 
 export const SNAPSHOT_BEFORE_NEEDS = {
   kubernetes: {
@@ -38,8 +38,8 @@ interface Ports {
 /**
  * Writes down the target and all that selects it before anything is changed: the namespace, the
  * policies that can concern it, Services and endpoints, which forget the pod with its labels, and the
- * pod, or every pod of a contained namespace. A target that is not there is written down as absent;
- * whether that stops the run is ApplyPolicy's decision.
+ * pod, or every pod of a contained namespace. A target that is not there is missing evidence; whether
+ * it stops the run is ApplyPolicy's decision.
  *
  * Containment waits for it until `evidenceUntil` and no longer: what was not read by then is missing,
  * and listed.
@@ -98,7 +98,7 @@ export async function snapshotBefore(
   );
   const left = Date.parse(input.evidenceUntil) - now().getTime();
   if (left >= ANOTHER_ATTEMPT_MS) throwTransient(missing);
-  const all = [...missing, ...stopped(stoppedAfter)];
+  const all = [...missing, ...absent(target, found, missing), ...stopped(stoppedAfter)];
   const { artefact } = await store.putOnce<Before>(
     artefactKey(runId, "before.json"),
     redact({
@@ -121,6 +121,17 @@ function throwTransient(missing: readonly MissingSource[]): void {
     const name = TRANSIENT_ERRORS.find((each) => each === error);
     if (name) throw new TransientError(name, `${source}: ${reason}`);
   }
+}
+
+/** The target itself, where the API server says that it is not there. */
+function absent(
+  target: Target,
+  found: { readonly namespace: unknown; readonly pod: unknown },
+  missing: readonly MissingSource[],
+): readonly MissingSource[] {
+  const source = target.kind;
+  if (found[source] || missing.some((each) => each.source === source)) return [];
+  return [{ source, error: "NotFound", reason: `${describeTarget(target)} does not exist` }];
 }
 
 function stopped(after: number | null): readonly MissingSource[] {

@@ -26,6 +26,8 @@ export interface Outcome {
   readonly wrong: readonly string[];
   /** Requests that the fault met. */
   readonly met: number;
+  /** The run had no time for SnapshotBefore, to which nothing was done: too much ran beside it. */
+  readonly crowded?: boolean;
   readonly seconds: number;
 }
 
@@ -72,6 +74,7 @@ export async function runCell(
       ...wrong,
     ],
     met,
+    crowded: cell.state !== "SnapshotBefore" && end.includes("SnapshotBefore"),
     seconds: Math.round((performance.now() - startedAt) / 1_000),
   };
 }

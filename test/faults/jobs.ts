@@ -28,6 +28,7 @@ export interface Job {
 export const JOBS: readonly Job[] = [
   ...CELLS.map((cell) => ({
     ...cell,
+    because: null,
     run: ({ place, ...where }: Where) => runCell(cell, place, where),
   })),
   ...ALERT_CELLS.map((cell) => ({

@@ -23,7 +23,7 @@ export function readResults(): Results {
 export function keepResults(outcomes: readonly Outcome[], now: Date): void {
   const all = { ...readResults(), ...resultsOf(outcomes, now) };
   const sorted = Object.fromEntries(Object.entries(all).sort(([a], [b]) => a.localeCompare(b)));
-  writeFileSync(file, `${JSON.stringify(sorted, null, 1)}\n`);
+  writeFileSync(file, `${JSON.stringify(sorted, null, 2)}\n`);
 }
 
 export function resultsOf(outcomes: readonly Outcome[], now: Date): Results {

@@ -1,6 +1,5 @@
 import { expect, test } from "vitest";
 import { NEEDS } from "../../functions/needs.ts";
-import { EXCEPTIONS } from "./exceptions.ts";
 import { JOBS } from "./jobs.ts";
 import { matrix, page } from "./report.ts";
 import { CELLS } from "./table.ts";
@@ -50,13 +49,6 @@ test("what the playbook catches goes on without; what it does not, fails and is 
   expect(endOf("SnapshotAfter/kubernetes-403/lasting")).toBe("contained, SnapshotAfter missing");
   expect(endOf("RecordRun/s3-denied/lasting")).toBe("failed, then contained by redrive");
   expect(endOf("RecordRun/s3-503/briefly")).toBe("contained");
-});
-
-test("every exception is about some cell, and no cell has two", () => {
-  const matching = EXCEPTIONS.map(({ cells }) => ids.filter((id) => cells.test(id)));
-
-  expect(matching.filter((each) => each.length === 0)).toEqual([]);
-  expect(new Set(matching.flat()).size).toBe(matching.flat().length);
 });
 
 test("the matrix shows what was run, what was not, and what is wrong", () => {

@@ -4,7 +4,6 @@
  * end from the kind of the fault and from whether the playbook catches the state.
  */
 import type { StateName } from "../../functions/contract.ts";
-import { EXCEPTIONS } from "./exceptions.ts";
 import { COLUMNS, type FaultKind } from "./faults.ts";
 import type { Fault, Seen } from "./laid-faults.ts";
 import { isCaught, STATES_THAT_ASK, servicesOf, writesToCluster } from "./playbook.ts";
@@ -32,8 +31,6 @@ export interface Cell {
   readonly column: string;
   readonly variant: Variant;
   readonly end: End;
-  /** Why the end is not the usual one. */
-  readonly because: string | null;
   /** The cell must be alone on the stage: its fault knows no execution. */
   readonly alone: boolean;
   /** What lies in wait, but for whom. `undisturbed` is what the state asked for without a fault. */
@@ -131,13 +128,10 @@ function cell(
   fault: Cell["fault"],
 ): Cell {
   const id = `${state}/${column}/${variant}`;
-  const exception = EXCEPTIONS.find(({ cells }) => cells.test(id));
   const heals = variant === "at-the-first-write" || (variant === "briefly" && kind === "transient");
-  const usual = heals ? healed(state) : lasted(state);
   return {
     ...{ id, state, column, variant, fault },
-    end: exception?.end ?? usual,
-    because: exception?.because ?? null,
+    end: heals ? healed(state) : lasted(state),
     alone: column.startsWith("sts-"),
   };
 }
