@@ -106,6 +106,11 @@ const WAYS: readonly Way[] = [
       return startOf("reverify", { request: { markers, mend: false } });
     },
   },
+  {
+    ...{ workflow: "drain", about: "a node that somebody wants emptied" },
+    stop: uncaught("drain"),
+    start: () => startOf("drain", { case: contained.case, reason: "every state of it is broken" }),
+  },
 ];
 
 /** Caught states that this stage never comes to: its GuardDuty has no detector, so no findings. */
