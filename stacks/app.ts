@@ -35,11 +35,10 @@ export function composeStacks(app: App): void {
     .stack(evidence)
     .stack(analysis)
     .stack(operations)
-    .stack(playbook)
-    .stack(detection)
-    .stack(monitoring);
+    .stack(playbook);
   const { cluster: settings, preservation } = settingsFor(app.stage);
   if (preservation.forensicCopy) app.stack(forensicCopy);
+  app.stack(detection).stack(monitoring);
   if (settings.kind === "create") {
     if (settings.bastion) app.stack(bastion);
     if (Object.keys(settings.images).length > 0) app.stack(images);

@@ -13,6 +13,7 @@ import { settingsFor } from "../stages.ts";
 import { accept, INLINE_IS_MEANT } from "./accepted-findings.ts";
 import { cluster } from "./cluster.ts";
 import type { NewCluster } from "./cluster-new.ts";
+import { forensicCopy } from "./forensic-copy.ts";
 import { playbook } from "./playbook.ts";
 import { arnsOf, FALCO_SOURCE, guardBus, guardQueue } from "./senders.ts";
 
@@ -38,7 +39,7 @@ export function detection({ stack, app }: StackContext) {
   });
 
   const { own } = use(cluster);
-  const { alertSenders, requesters } = settingsFor(app.stage);
+  const { alertSenders, preservation, requesters, response } = settingsFor(app.stage);
   const falcosidekick = own ? admitFalcosidekick(stack, alerts, own) : undefined;
   // Whoever may ask by hand may also send a dead letter again.
   guardQueue(alerts, [...arnsOf([falcosidekick]), ...alertSenders, ...requesters], "denied");
@@ -104,13 +105,14 @@ export function detection({ stack, app }: StackContext) {
   });
 
   const announcing = functions.filter(({ state }) => "announcements" in NEEDS[state]);
+  const sharing = preservation.forensicCopy ? use(forensicCopy).machine.role : undefined;
   guardBus(stack, bus, {
     alerts: arnsOf([pipeRole]),
     requests: requesters,
-    announcements: arnsOf(announcing.map(({ fn }) => fn.role)),
+    announcements: arnsOf([...announcing.map(({ fn }) => fn.role), sharing]),
   });
 
-  const { reverifyMinutes } = settingsFor(app.stage).response;
+  const { reverifyMinutes } = response;
   if (reverifyMinutes > 0) scheduleLooks(stack, reverify, { reverifyMinutes, deadLetterQueue });
   stack.addOutputs({ AlertQueue: alerts.queueUrl });
   return { alerts };

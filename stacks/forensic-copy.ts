@@ -86,6 +86,7 @@ export function forensicCopy({ stack, app }: StackContext) {
       `snapshot. Error: ${OF_EXECUTION.error}. What to do about it is in the cause, in the console:`,
     ],
   });
+  return { machine };
 }
 
 /** What the state machine may do with snapshots: share ours with that one account, and say so on them. */

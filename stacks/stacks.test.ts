@@ -121,7 +121,10 @@ describe.each(STAGE_NAMES)("stage %s", (stage) => {
 
       expect(sender("AlertsComeFromThePipe")).toEqual([expect.stringContaining("PipeRole")]);
       expect(sender("AnnouncementsComeFromTheProduct")).toEqual(
-        ["SnapshotNodeEbs", "RecordRun"].map((state) => expect.stringContaining(state)),
+        [
+          ...["SnapshotNodeEbs", "RecordRun"],
+          ...(preservation.forensicCopy ? ["ShareSnapshot"] : []),
+        ].map((name) => expect.stringContaining(name)),
       );
     });
   });
