@@ -11,6 +11,7 @@ const OF_AWS = new Set([
   "States.Timeout",
   "States.DataLimitExceeded",
   "CloudWatchLogs.ResourceNotFoundException",
+  "Ssm.ParameterNotFoundException",
   "Lambda.ClientExecutionTimeoutException",
   "Lambda.ServiceException",
   "Lambda.AWSLambdaException",
