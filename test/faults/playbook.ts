@@ -1,36 +1,18 @@
 /** What the playbook itself says of its states, so that a new one gets its cells by itself. */
-import { readFileSync } from "node:fs";
-import { join } from "node:path";
 import type { Needs } from "../../core/needs.ts";
 import { STATES, type StateName } from "../../functions/contract.ts";
 import { NEEDS } from "../../functions/needs.ts";
+import { workflowNamed } from "../../workflows/definition.ts";
 import type { Service } from "./asked.ts";
 
-interface Asl {
-  readonly States: Readonly<
-    Record<
-      string,
-      {
-        readonly Catch?: readonly { readonly ErrorEquals: readonly string[] }[];
-        readonly Branches?: readonly Asl[];
-      }
-    >
-  >;
-}
-
-const definition = join(import.meta.dirname, "../../workflows/contain.asl.json");
-const CAUGHT = new Set(caughtIn(JSON.parse(readFileSync(definition, "utf8")) as Asl));
+/** A cell is a run of this workflow. */
+const { states, invokes } = workflowNamed("contain");
 
 /** True when the run goes on without what the state should have done. */
 export function isCaught(state: StateName): boolean {
-  return CAUGHT.has(state);
-}
-
-function caughtIn({ States }: Asl): readonly string[] {
-  return Object.entries(States).flatMap(([name, { Catch = [], Branches = [] }]) => [
-    ...(Catch.some(({ ErrorEquals }) => ErrorEquals.includes("States.ALL")) ? [name] : []),
-    ...Branches.flatMap(caughtIn),
-  ]);
+  return (
+    states.get(state)?.Catch.some(({ ErrorEquals }) => ErrorEquals.includes("States.ALL")) ?? false
+  );
 }
 
 /** The services that a state calls. */
@@ -56,5 +38,5 @@ export function writesToCluster(state: StateName): boolean {
 
 /** The states that ask anything of anybody; what the others do is between them and their input. */
 export const STATES_THAT_ASK: readonly StateName[] = STATES.filter(
-  (state) => servicesOf(state).size > 0,
+  (state) => invokes.includes(state) && servicesOf(state).size > 0,
 );

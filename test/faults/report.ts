@@ -105,7 +105,7 @@ ${LEGEND.map((line) => `- ${line}`).join("\n")}
 column, \`--list\` names all. STS knows no execution: its cells run alone. Out of memory is a process
 that gets no more of it (\`prlimit\`) and a long answer. The unit layer kills a state before and after
 every call that it makes. Tasks that the playbook does itself (the kill switch, the notification, what
-it asks CloudTrail and GuardDuty) pass no proxy: \`test/e2e/missing-rights.test.ts\` refuses them.
+it asks CloudTrail and GuardDuty) pass no proxy: \`test/e2e/alone/missing-rights.test.ts\` refuses them.
 
 ## Last run
 

@@ -39,7 +39,6 @@ test("only a write can fail where a state writes to the cluster", () => {
     "ApplyPolicy",
     "CompletePolicy",
     "PreserveNode",
-    "ReapplyPolicy",
   ]);
 });
 

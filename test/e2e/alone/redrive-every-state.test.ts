@@ -114,8 +114,8 @@ const WAYS: readonly Way[] = [
   },
 ];
 
-/** Caught states that this stage never comes to: its GuardDuty has no detector, so no findings. */
-const NOT_REACHED = ["ListFindings", "GetFindings"];
+/** Caught states that this stage never comes to: it has no detector of GuardDuty, nor a node with a role. */
+const NOT_REACHED = ["ListFindings", "GetFindings", "GetInstanceProfile"];
 
 function uncaught(name: string): readonly string[] {
   const tasks = all.get(name)?.tasks ?? [];
