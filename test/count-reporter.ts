@@ -1,7 +1,20 @@
-import type { Reporter, TestModule } from "vitest/node";
+import type { Reporter, TestCase, TestModule } from "vitest/node";
 
-/** Names what passed at its second try only, and ends with the line that CI reads: `N passed, N failed`. */
+/**
+ * Tells of a failure as soon as it is known, as the whole takes long, names what passed at its second
+ * try only, and ends the output with the line that CI reads: `N passed, N failed`.
+ */
 export default class CountReporter implements Reporter {
+  onTestCaseResult(test: TestCase): void {
+    const { state, errors = [] } = test.result();
+    if (state !== "failed") return;
+    console.log(`\nFAILED ${test.module.relativeModuleId}: ${test.fullName}`);
+    for (const { message, stack = "" } of errors) {
+      const at = stack.split("\n").find((line) => line.includes(test.module.relativeModuleId));
+      console.log(`  ${message}\n  ${at?.trim() ?? ""}`);
+    }
+  }
+
   onTestRunEnd(modules: readonly TestModule[], unhandledErrors: readonly unknown[]): void {
     const tests = modules.flatMap((module) => [...module.children.allTests()]);
     const inState = (state: string) => tests.filter((test) => test.result().state === state).length;
