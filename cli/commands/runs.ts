@@ -7,7 +7,7 @@ import type { ArtefactName } from "../../core/evidence/keys.ts";
 import { runPrefix } from "../../core/evidence/keys.ts";
 import { Manifest } from "../../core/evidence/manifest.ts";
 import type { RunResult } from "../../core/evidence/record-run.ts";
-import type { AlertRecord } from "../../core/evidence/schemas/case.ts";
+import { AlertRecord } from "../../core/evidence/schemas/case.ts";
 import type { Drain } from "../../core/evidence/schemas/drain.ts";
 import { absorbedLine } from "../../core/report/absorbed.ts";
 import { printableLine } from "../../core/report/printable.ts";
@@ -159,7 +159,8 @@ export async function openBucket(stage: string) {
   }
 
   async function unfinished(id: string): Promise<Unfinished> {
-    const alert = await read<AlertRecord>(id, "alert.json");
+    // What lies there may be anything: it is no manifest that vouches for it yet.
+    const alert = AlertRecord.safeParse(await read<unknown>(id, "alert.json")).data;
     const executionArn = alert?.execution.arn ?? null;
     const standing = await standingOf(caseIdOf(id) ?? id, reader);
     return { standing, executionArn, status: executionArn && (await statusOf(executionArn)) };

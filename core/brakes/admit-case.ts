@@ -35,20 +35,20 @@ interface Ports {
 export async function admitCase(
   input: Parameters<typeof openCase>[0] & Braked & { readonly killSwitch: KillSwitch },
   ports: Ports,
-): Promise<OpenedCase & Braked> {
+): Promise<Omit<OpenedCase, "again"> & Braked> {
   const { killSwitch, brakes, ...opening } = input;
   const asked = brake(input, [killSwitchBrake(killSwitch, EVERY_WRITE)]);
-  const opened = await openCase({ ...opening, mode: asked.mode }, ports.store);
+  const { again, ...opened } = await openCase({ ...opening, mode: asked.mode }, ports.store);
   const limited =
     opened.opened === "new" && asked.mode === "containment" && input.alert.source !== "manual";
-  const held = limited ? await askBreaker(opened.case, input, ports) : null;
+  const held = limited ? await askBreaker({ case: opened.case, again }, input, ports) : null;
   return { ...opened, ...brake(asked, [held]) };
 }
 
 function askBreaker(
-  ref: CaseRef,
+  { case: ref, again }: { readonly case: CaseRef; readonly again: boolean },
   { execution, target }: Parameters<typeof openCase>[0],
   { store, circuitBreaker: limit, stage, now }: Ports,
 ) {
-  return circuitBreaker({ case: ref, execution, target }, { store, limit, stage, now });
+  return circuitBreaker({ case: ref, execution, target }, { store, limit, stage, now, again });
 }

@@ -111,6 +111,25 @@ describe("the circuit breaker", () => {
     expect(begun(store)).toHaveLength(1);
   });
 
+  test("reads no number but for a case that asks again, and counts that once", async () => {
+    const store = memoryStore();
+    const read: string[] = [];
+    const watched: MemoryStore = {
+      ...store,
+      read<T>(key: string) {
+        read.push(key);
+        return store.read<T>(key);
+      },
+    };
+    const admit = (pod: string) => admitCase(alertOn(pod), { ...ports(store), store: watched });
+    for (const pod of podsNamed(3)) await admit(pod);
+
+    expect(read.filter((key) => key.startsWith("brakes/"))).toEqual([]);
+    expect((await admit("pod-0")).mode).toBe("containment");
+    expect(read.filter((key) => key.startsWith("brakes/"))).toHaveLength(3);
+    expect(begun(store)).toHaveLength(3);
+  });
+
   test("lets a cluster go on when the time is over, and another cluster at once", async () => {
     const store = memoryStore();
     for (const pod of podsNamed(5)) await admitCase(alertOn(pod), ports(store));
@@ -136,7 +155,7 @@ describe("the circuit breaker", () => {
     const calls = await killedEverywhere(
       () => {
         const { circuitBreaker: limit, ...rest } = ports(memoryStore());
-        return { ports: { ...rest, limit } };
+        return { ports: { ...rest, limit, again: true } };
       },
       (world) => circuitBreaker(begin, world),
       async (world, held, killed) => {

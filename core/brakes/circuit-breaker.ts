@@ -42,9 +42,11 @@ export async function circuitBreaker(
     readonly limit: CircuitBreakerSettings;
     readonly stage: string;
     readonly now: () => Date;
+    /** True when the case may have a number: only then all of them are read for it. */
+    readonly again: boolean;
   },
 ): Promise<Brake | null> {
-  const { store, limit, stage, now } = ports;
+  const { store, limit, stage, now, again } = ports;
   const { cluster } = begun.target;
   const newest = await store.list(begunPrefix(cluster), limit.targets);
   const [last] = newest;
@@ -52,7 +54,7 @@ export async function circuitBreaker(
   // S3 tells whole seconds, so one that seems to be just old enough may not be.
   const oldEnough = now().getTime() - limit.minutes * 60_000 - 1_000;
   const recent = newest.filter(({ storedAt }) => Date.parse(storedAt) > oldEnough);
-  if (await hasNumber(begun.case, recent, store)) return null;
+  if (again && (await hasNumber(begun.case, recent, store))) return null;
   for (let number = head + 1; number <= head + limit.targets - recent.length; number++) {
     const stored = await store.putOnce<Begun>(begunKey(cluster, number), { number, ...begun });
     if (stored.created || stored.document.case.id === begun.case.id) return null;

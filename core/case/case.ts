@@ -43,9 +43,13 @@ export interface CaseRef {
   readonly runId: string;
 }
 
-export type OpenedCase =
-  | { readonly opened: "new"; readonly case: CaseRef; readonly artefacts: readonly Artefact[] }
-  | { readonly opened: "joined"; readonly case: CaseRef; readonly artefacts: readonly Artefact[] };
+export interface OpenedCase {
+  readonly opened: "new" | "joined";
+  readonly case: CaseRef;
+  readonly artefacts: readonly Artefact[];
+  /** True when this execution had opened it before: it is retried or redriven. */
+  readonly again: boolean;
+}
 
 /**
  * Ids that a retry or a redrive of the same execution arrives at again: the day, and 40 bits of the
@@ -100,13 +104,13 @@ export async function openCase(
     const joined = await joinOther({ case: own, execution, target }, record, store);
     if (joined) return joined;
   }
-  const [{ artefact }] = await Promise.all([
+  const [{ artefact }, { created }] = await Promise.all([
     store.putOnce(artefactKey(own.runId, "alert.json"), record),
     store.putOnce<CaseRecord>(caseKey(own.id), {
       ...{ case: own, target, mode, openedAt: execution.startedAt },
     }),
   ]);
-  return { opened: "new", case: own, artefacts: [artefact] };
+  return { opened: "new", case: own, artefacts: [artefact], again: !created };
 }
 
 /** Leaves the alert with the case that has the target; null when that is our own. */
@@ -124,8 +128,9 @@ async function joinOther(
       leaveTo(other.marker, own, store),
     ]);
     // A release frees the marker, then looks at what joined: it saw this alert, or we see it gone.
-    if (await isOpen(other, store))
-      return { opened: "joined", case: holder, artefacts: [artefact] };
+    if (await isOpen(other, store)) {
+      return { opened: "joined", case: holder, artefacts: [artefact], again: false };
+    }
   }
   throw new TransientError(
     "EvidenceUnavailable",

@@ -19,8 +19,11 @@ const PROVEN_NAMESPACE: Proven = { uid: "uid-of-payments", containerIds: [] };
 
 type Act = (store: EvidenceStore) => Promise<unknown>;
 
-const open = (target: Target, name: string) => (store: EvidenceStore) =>
-  openCase(detectionOf(target, name), store);
+const open = (target: Target, name: string) => async (store: EvidenceStore) => {
+  // That it is asked again is the one thing that differs, and is meant to.
+  const { again: _, ...opened } = await openCase(detectionOf(target, name), store);
+  return opened;
+};
 
 const claim = (target: Target, name: string, proven: Proven) => async (store: EvidenceStore) => {
   const { execution } = detectionOf(target, name);
