@@ -23,6 +23,7 @@ import {
 } from "node:https";
 import type { AddressInfo, Socket } from "node:net";
 import { join } from "node:path";
+import type { Duplex } from "node:stream";
 import { buffer } from "node:stream/consumers";
 import type { StateName } from "../../functions/contract.ts";
 import type { Between } from "../../local/servers.ts";
@@ -109,12 +110,45 @@ export async function startProxies(): Promise<Proxies> {
     response.writeHead(answer.statusCode ?? 502, answer.headers).end(content);
   }
 
+  /** A port forward or an exec: a way of bytes, which no function asks for. */
+  function upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
+    const { method, headers } = request;
+    const url = new URL(request.url ?? "/", servers?.kubernetes);
+    const answerWith = ({ statusCode, statusMessage, rawHeaders }: IncomingMessage) => {
+      const lines = rawHeaders.flatMap((name, at) =>
+        at % 2 === 0 ? `${name}: ${rawHeaders[at + 1]}\r\n` : [],
+      );
+      socket.write(`HTTP/1.1 ${statusCode} ${statusMessage}\r\n${lines.join("")}\r\n`);
+    };
+    const sent = requestHttps(url, { method, headers, ca, agent: false });
+    sent.on("error", () => socket.destroy());
+    sent.on("response", (refused) => {
+      answerWith(refused);
+      refused.pipe(socket);
+    });
+    sent.on("upgrade", (answer, upstream, first) => {
+      answerWith(answer);
+      for (const each of [socket, upstream]) {
+        each.on("error", () => {}); // its end follows
+        each.on("close", () => {
+          socket.destroy();
+          upstream.destroy();
+        });
+      }
+      socket.write(first);
+      upstream.write(head);
+      socket.pipe(upstream).pipe(socket);
+    });
+    sent.end();
+  }
+
   const listener =
     (to: "aws" | "kubernetes") => (request: IncomingMessage, response: ServerResponse) => {
       serve(to, request, response).catch(() => request.socket.destroy());
     };
   const aws = await listen(createServer(listener("aws")));
   const kubernetes = createTlsServer(listener("kubernetes"));
+  kubernetes.on("upgrade", upgrade);
   await listen(kubernetes);
   const control = await listen(controlServer(faults));
 
