@@ -107,10 +107,12 @@ class NodeWorker:
 
     def _receive(self, timeout_seconds: float) -> Message:
         deadline = time.monotonic() + timeout_seconds
+        # Not select.select, which refuses descriptors from 1024 on: an emulator has many.
+        outcomes = select.poll()
+        outcomes.register(self._outcomes, select.POLLIN)
         while b"\n" not in self._unread:
             seconds_left = max(0, deadline - time.monotonic())
-            readable, _, _ = select.select([self._outcomes], [], [], seconds_left)
-            if not readable:
+            if not outcomes.poll(seconds_left * 1_000):
                 raise WorkerTimedOut
             received = os.read(self._outcomes, READ_SIZE)
             if not received:
