@@ -65,6 +65,11 @@ export function runOf(execution: Execution, caseId: string): CaseRef {
   return { id: caseId, runId: `${timeOf(execution)}-${caseId}` };
 }
 
+/** The case of a case's or a run's id; null when the text is neither. */
+export function caseIdOf(id: string): string | null {
+  return /^(?:\d{8}T\d+Z-)?(c-\d{8}-[0-9a-f]{10})$/.exec(id)?.[1] ?? null;
+}
+
 function timeOf({ startedAt }: Execution): string {
   return startedAt.replaceAll(/[-:.]/g, "");
 }
@@ -73,10 +78,6 @@ function timeOf({ startedAt }: Execution): string {
 const ATTEMPTS = 3;
 
 type Store = StoreFor<typeof OPEN_CASE_NEEDS>;
-/** The case of a case's or a run's id; null when the text is neither. */
-export function caseIdOf(id: string): string | null {
-  return /^(?:\d{8}T\d+Z-)?(c-\d{8}-[0-9a-f]{10})$/.exec(id)?.[1] ?? null;
-}
 
 /**
  * Opens the case of a target, or joins the one that is open: the target's own, or that of the
