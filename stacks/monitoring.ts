@@ -75,6 +75,16 @@ export function monitoring({ stack, app }: StackContext) {
     "Open cases could not be looked at again, or are too many: whether they hold is not known.",
   );
   alarms(
+    "CircuitBreakerHolds",
+    new cloudwatch.Metric({
+      ...{ namespace: metricsNamespace(app), metricName: "Braked_circuitBreaker" },
+      ...{ statistic: "Sum", period: MINUTE },
+      dimensionsMap: { state: "RecordRun", service: app.name },
+    }),
+    1,
+    "More new targets than the stage contains without a person: further ones are only audited. Each run's notification says how to contain its target by hand.",
+  );
+  alarms(
     "DeadLetters",
     deadLetters.metricApproximateNumberOfMessagesVisible({ period: MINUTE, statistic: "Maximum" }),
     1,

@@ -452,7 +452,9 @@ describe.each(STAGE_NAMES)("stage %s", (stage) => {
         );
       }
       expect(ids).toContain("TimeToContainOverObjective");
-      for (const id of ["DeadLetters", "ContainmentDrift", "CasesNotVerified"]) {
+      for (const id of [
+        ...["DeadLetters", "ContainmentDrift", "CasesNotVerified", "CircuitBreakerHolds"],
+      ]) {
         expect(ids).toContain(id);
       }
       for (const [id, { Properties }] of alarms) {

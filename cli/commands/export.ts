@@ -3,13 +3,14 @@ import { caseObjects } from "../../adapters/aws/case-objects.ts";
 import { bucketRunFolder } from "../../adapters/run-folder.ts";
 import {
   caseKey,
+  failuresPrefix,
   joinedAlertsPrefix,
   runPrefix,
   runRecordsPrefix,
 } from "../../core/evidence/keys.ts";
 import { Manifest } from "../../core/evidence/manifest.ts";
 import { listVersions } from "../../core/evidence/run-folder.ts";
-import { CaseRecord } from "../../core/evidence/schemas/case.ts";
+import { CaseRecord, FailureRecord } from "../../core/evidence/schemas/case.ts";
 import { verifyRun } from "../../core/evidence/verify.ts";
 import { caseReport, type ReportedRun } from "../../core/report/case-report.ts";
 import { toHtml, toMarkdown } from "../../core/report/report.ts";
@@ -71,8 +72,11 @@ export async function exportCase(caseId: string, { stage, to, json }: Options): 
     const joined = [...alerts, ...absorbed.flatMap(({ alertKeys }) => alertKeys)].flatMap(
       (key) => (ofCase.get(key) as ReportedRun["alert"]) ?? [],
     );
+    const failures = [...ofCase].flatMap(([key, document]) =>
+      key.startsWith(failuresPrefix(caseId)) ? (FailureRecord.safeParse(document).data ?? []) : [],
+    );
     const about = { stage, exportedAt: new Date().toISOString() };
-    const report = caseReport({ record, joined, absorbed, runs }, about);
+    const report = caseReport({ record, joined, absorbed, failures, runs }, about);
     await archive.add(`${caseId}/report.md`, toMarkdown(report));
     await archive.add(`${caseId}/report.html`, toHtml(report));
     await archive.close();

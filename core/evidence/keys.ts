@@ -70,9 +70,14 @@ export function joinedAlertKey(caseId: string, executionName: string): string {
   return `${joinedAlertsPrefix(caseId)}${executionName}.json`;
 }
 
-/** An attempt of an execution that ended badly. @param attempt how often it was redriven before */
+/** Attempts of a case's execution that ended badly. */
+export function failuresPrefix(caseId: string): string {
+  return `cases/${caseId}/failures/`;
+}
+
+/** @param attempt how often the execution was redriven before */
 export function failureKey(caseId: string, executionName: string, attempt: number): string {
-  return `cases/${caseId}/failures/${executionName}-${attempt}.json`;
+  return `${failuresPrefix(caseId)}${executionName}-${attempt}.json`;
 }
 
 /** What a case knows of its runs: one small record for each that was sealed. */

@@ -2,6 +2,7 @@ import { expect, test } from "vitest";
 import { detectionOf } from "../../test/memory/detections.ts";
 import { caseOf } from "../case/case.ts";
 import { MANIFEST_SCHEMA } from "../evidence/manifest.ts";
+import type { FailureRecord } from "../evidence/schemas/case.ts";
 import type { PodTarget } from "../target/target.ts";
 import type { AbsorbedCase } from "./absorbed.ts";
 import { caseReport, type ReportedRun } from "./case-report.ts";
@@ -14,9 +15,11 @@ const ABOUT = { stage: "test", exportedAt: "2026-11-22T19:00:00.000Z" };
 
 function reported({
   absorbed = [],
+  failures = [],
   runs = [],
 }: {
   readonly absorbed?: readonly AbsorbedCase[];
+  readonly failures?: readonly FailureRecord[];
   readonly runs?: readonly ReportedRun[];
 }) {
   const { execution } = detectionOf(TARGET, "first");
@@ -25,7 +28,7 @@ function reported({
     openedAt: execution.startedAt,
   };
   const joined = ["second", "third"].map((name) => detectionOf(TARGET, name));
-  return caseReport({ record, joined, absorbed, runs }, ABOUT);
+  return caseReport({ record, joined, absorbed, failures, runs }, ABOUT);
 }
 
 test("a case's report counts all of its alerts, and tells each that joined with its time", () => {
@@ -99,5 +102,47 @@ test("a drain stands in its case's report with who asked, who left, and what hel
   expect(rows).toContainEqual([
     "Brake killSwitch",
     "engaged; withheld: the rest. To lift it: release it",
+  ]);
+});
+
+test("each attempt that failed stands in its case's report with its cause, and how it stood then", () => {
+  const { execution } = detectionOf(TARGET, "first");
+  const { id: caseId, runId } = caseOf(execution);
+  const failure: FailureRecord = {
+    ...{ caseId, execution, attempt: 0, status: "FAILED", error: "KubernetesUnavailable" },
+    cause: "patch pod: no answer. Look at the API server.",
+    ...{ endedAt: "2026-11-22T17:56:00.000Z", redrivable: true, notRedrivable: null },
+    standing: {
+      ...{ reached: "planned", runId, target: TARGET, mode: "containment", verdict: null },
+      ...{ done: "The plan is kept.", open: "Take the target as not contained." },
+    },
+    recordedAt: "2026-11-22T17:56:01.000Z",
+  };
+  const again: FailureRecord = {
+    ...{ ...failure, attempt: 1, status: "ABORTED", error: null, cause: null },
+    ...{ endedAt: null, redrivable: false, notRedrivable: "older than 14 days" },
+  };
+
+  const { sections } = reported({ failures: [failure, again] });
+
+  const [, timeline, failed] = sections;
+  expect(timeline?.rows).toContainEqual([
+    ...[failure.endedAt, "attempt 1 ended FAILED (KubernetesUnavailable)", execution.arn],
+  ]);
+  expect(timeline?.rows).toContainEqual([
+    again.recordedAt,
+    "attempt 2 ended ABORTED",
+    execution.arn,
+  ]);
+  expect(failed?.title).toBe("What failed");
+  expect(failed?.rows).toEqual([
+    ["attempt 1 ended FAILED (KubernetesUnavailable)", failure.cause],
+    ["Done by then", "The plan is kept."],
+    ["Open then", "Take the target as not contained."],
+    ["Redrive", `npx containment redrive ${execution.name}, unless that was done since`],
+    ["attempt 2 ended ABORTED", "it gave no cause"],
+    ["Done by then", "The plan is kept."],
+    ["Open then", "Take the target as not contained."],
+    ["Redrive", "not possible: older than 14 days"],
   ]);
 });

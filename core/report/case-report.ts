@@ -1,7 +1,7 @@
 import type { Brake } from "../brakes/brake.ts";
 import type { Manifest } from "../evidence/manifest.ts";
 import type { RunResult } from "../evidence/record-run.ts";
-import type { AlertRecord, CaseRecord } from "../evidence/schemas/case.ts";
+import type { AlertRecord, CaseRecord, FailureRecord } from "../evidence/schemas/case.ts";
 import type { Drain } from "../evidence/schemas/drain.ts";
 import type {
   Preservation,
@@ -40,13 +40,15 @@ export interface ReportedCase {
   readonly joined: readonly AlertRecord[];
   /** Other cases that this one took up. */
   readonly absorbed: readonly AbsorbedCase[];
+  /** Attempts of the case's execution that failed, timed out or were aborted. */
+  readonly failures: readonly FailureRecord[];
   /** Oldest first. */
   readonly runs: readonly ReportedRun[];
 }
 
 /** The case for a person: when, what was seen, what was done, what holds, what is missing, by whom. */
 export function caseReport(
-  { record, joined, absorbed, runs }: ReportedCase,
+  { record, joined, absorbed, failures, runs }: ReportedCase,
   about: { readonly stage: string; readonly exportedAt: string },
 ): Report {
   const { case: ref, target } = record;
@@ -68,16 +70,44 @@ export function caseReport(
       {
         title: "Timeline",
         head: ["When (UTC)", "What", "By"],
-        rows: timelineOf(joined, runs).toSorted(([one = ""], [other = ""]) =>
-          one < other ? -1 : one > other ? 1 : 0,
+        rows: [...timelineOf(joined, runs), ...failures.map(failureInTime)].toSorted(
+          ([one = ""], [other = ""]) => (one < other ? -1 : one > other ? 1 : 0),
         ),
       },
+      ...(failures.length > 0
+        ? [{ title: "What failed", rows: failures.flatMap(rowsOfFailure) }]
+        : []),
       ...runs.flatMap(sectionsOf),
     ],
   };
 }
 
 type Row = readonly string[];
+
+function failureInTime(failure: FailureRecord): Row {
+  const { endedAt, recordedAt, execution } = failure;
+  return [endedAt ?? recordedAt, endOfAttempt(failure), execution.arn];
+}
+
+function rowsOfFailure(failure: FailureRecord): readonly Row[] {
+  const { cause, redrivable, notRedrivable, standing, execution } = failure;
+  return [
+    [endOfAttempt(failure), cause ?? "it gave no cause"],
+    ["Done by then", standing.done],
+    ...(standing.open === null ? [] : [["Open then", standing.open]]),
+    [
+      "Redrive",
+      redrivable
+        ? `npx containment redrive ${execution.name}, unless that was done since`
+        : `not possible: ${notRedrivable ?? "Step Functions does not say why"}`,
+    ],
+  ];
+}
+
+/** A redrive makes a further attempt of the same execution. */
+function endOfAttempt({ attempt, status, error }: FailureRecord): string {
+  return `attempt ${attempt + 1} ended ${status}${error === null ? "" : ` (${error})`}`;
+}
 
 function drainSection(runId: string, { brakes, pods, notDrained }: Drain): Section {
   return {
