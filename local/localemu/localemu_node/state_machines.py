@@ -4,7 +4,8 @@ Upstream cuts the quotes off most string literals of a definition and leaves the
 that an Assign of ``"line\\nbreak"`` holds a backslash and an n; elsewhere it turns an escaped
 emoji into two lone surrogates. And it writes an object given for a string parameter, such as a
 MessageBody, with spaces between its parts, where AWS writes none. It does not know CloudWatch Logs by
-the name that Step Functions has for it.
+the name that Step Functions has for it, and writes services that are acronyms in capitals where it
+names an error (``SSM.ParameterNotFoundException``), which then no Retry or Catch for AWS matches.
 """
 
 import functools
@@ -13,9 +14,12 @@ from typing import Any
 
 from localemu.services.stepfunctions.asl.component.state.state_execution.state_task.service import (
     state_task_service,
+    state_task_service_aws_sdk,
 )
 from localemu.services.stepfunctions.asl.parse import preprocessor
 from localemu.services.stepfunctions.asl.utils.encoding import to_json_str
+
+ACRONYMS = ("ec2", "eks", "iam", "sns", "sqs", "ssm", "sts")
 
 
 def read_literal(parser_rule_context: Any) -> str | None:
@@ -31,4 +35,7 @@ def apply() -> None:
     preprocessor.from_string_literal = read_literal
     names = state_task_service.StateTaskService._SERVICE_NAME_SFN_TO_BOTO_OVERRIDES
     names["cloudwatchlogs"] = "logs"
+    state_task_service_aws_sdk._SERVICE_ERROR_NAMES.update(
+        {name: name.capitalize() for name in ACRONYMS}
+    )
     state_task_service.to_json_str = functools.partial(to_json_str, separators=(",", ":"))

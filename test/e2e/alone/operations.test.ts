@@ -85,7 +85,7 @@ test("without an answer about the kill switch nothing is done, it is told, and a
 
   const failed = await endOf((await raiseAlert(shop.namespace, victimOf(shop))).id);
 
-  expect(failed.status).toBe("FAILED");
+  expect(failed).toMatchObject({ status: "FAILED", error: "Ssm.ParameterNotFoundException" });
   expect((await stateNames(failed.arn)).at(-1)).toBe("CheckKillSwitch");
   const { Message } = await messageWith(`#/v2/executions/details/${failed.arn}`);
   expect(Message).toContain("ended FAILED");
