@@ -13,7 +13,7 @@ import {
   type QuarantineSettings,
   WORKLOAD_RESPONSES,
 } from "../core/quarantine/settings.ts";
-import { ON_DRIFT, type OnDrift } from "../core/reverify/mend.ts";
+import { type DriftSettings, ON_DRIFT } from "../core/reverify/mend.ts";
 
 /** The one place that reads the environment which the stacks give to the functions. */
 function required(name: string): string {
@@ -62,10 +62,10 @@ const Settings = z.object({
 export const responseSettings = (): ResponseSettings =>
   Settings.parse(JSON.parse(required("RESPONSE_SETTINGS")));
 
-const Drift = z.object({ onDrift: z.enum(ON_DRIFT) });
+const Drift = Settings.extend({ onDrift: z.enum(ON_DRIFT) });
 
-export const onDrift = (): OnDrift =>
-  Drift.parse(JSON.parse(required("RESPONSE_SETTINGS"))).onDrift;
+export const driftSettings = (): DriftSettings =>
+  Drift.parse(JSON.parse(required("RESPONSE_SETTINGS")));
 
 const Quarantine = z.object({
   order: z.record(z.enum(SEVERITIES), z.enum(ORDERS)),

@@ -1,13 +1,13 @@
 import { MetricUnit } from "@aws-lambda-powertools/metrics";
 import * as z from "zod";
-import { evidenceBucket, onDrift, stage } from "../adapters/environment.ts";
+import { driftSettings, evidenceBucket, stage } from "../adapters/environment.ts";
 import { connect, evidenceStore, now } from "../adapters/ports.ts";
 import { driftNotificationOf } from "../core/report/drift-notification.ts";
 import { reverifyCase } from "../core/reverify/reverify-case.ts";
 import { Cluster } from "./contract.ts";
 import { metrics, state } from "./state.ts";
 
-const ports = { store: evidenceStore(), onDrift: onDrift(), now };
+const ports = { store: evidenceStore(), settings: driftSettings(), now };
 const where = { stage: stage(), bucket: evidenceBucket() };
 
 const Input = z.object({

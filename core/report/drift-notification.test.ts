@@ -44,12 +44,16 @@ test("nothing is told of a look that brings no news", async () => {
 test("that something was put back is told, and that the brakes or the bound kept it from being", async () => {
   const world = await drifted();
   const braked = told(await lookAt(world, { onDrift: "reapply" }));
+  const protectedSince = { onDrift: "reapply", protectedNamespaces: ["payments"] } as const;
+  const guarded = told(await lookAt(await drifted(), protectedSince));
   const reapplied = await putBack(world, 3);
   const holds = told(await lookAt(world, { onDrift: "reapply", reapplied }));
   world.kubernetes.state.policies = networkPolicies();
   const over = told(await lookAt(world, { onDrift: "reapply" }));
 
   expect(braked?.message).toContain("kill switch is engaged, or could not be read");
+  expect(guarded?.message).toContain("Put back   no: namespace payments is protected");
+  expect(guarded?.message).not.toContain("kill switch");
   expect(holds?.subject).toContain("containment holds again");
   expect(holds?.message).toContain("3 of at most 3 times in this case");
   expect(over?.message).toContain("no more: somebody undoes it each time");

@@ -14,7 +14,7 @@ export function driftNotificationOf(
   look: Extract<CaseLook, { readonly record: unknown }>,
   { stage, bucket }: { readonly stage: string; readonly bucket: string },
 ): Notification | null {
-  const { record, target, mayReapply } = look;
+  const { record, target, mayReapply, brakes } = look;
   const { news, drift, verdict, reapplied, reapplications } = record;
   if (news === null) return null;
   const { id, runId } = record.case;
@@ -32,6 +32,7 @@ export function driftNotificationOf(
     ...(mayReapply === null
       ? []
       : [row("Put back", "no: the stage's kill switch is engaged, or could not be read")]),
+    ...brakes.map(({ why }) => row("Put back", `no: ${why}`)),
     ...(news === "drifted" && reapplications >= REAPPLIES_AT_MOST
       ? [row("Put back", "no more: somebody undoes it each time, and only a person can end that")]
       : []),

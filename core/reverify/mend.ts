@@ -1,11 +1,34 @@
+import type { Brake } from "../brakes/brake.ts";
+import { type MaintenanceWindow, maintenanceBrake } from "../brakes/maintenance-window.ts";
+import { protectedNamespaceBrake } from "../brakes/protected-namespace.ts";
 import type { Completion } from "../quarantine/complete-policy.ts";
 import type { Plan } from "../quarantine/plan.ts";
 import type { Step } from "../quarantine/steps.ts";
+import type { Target } from "../target/target.ts";
 import type { Mark } from "./drift.ts";
 
 /** What a stage does when a containment has drifted. */
 export const ON_DRIFT = ["report", "reapply"] as const;
 export type OnDrift = (typeof ON_DRIFT)[number];
+
+/** What the settings of a stage say of a containment that has drifted. */
+export interface DriftSettings {
+  readonly onDrift: OnDrift;
+  readonly protectedNamespaces: readonly string[];
+  readonly maintenanceWindows: readonly MaintenanceWindow[];
+}
+
+/** What keeps a quarantine from being put back now. The workflow asks the kill switch besides. */
+export function mendingBrakes(
+  target: Target,
+  { protectedNamespaces, maintenanceWindows }: DriftSettings,
+  now: Date,
+): readonly Brake[] {
+  return [
+    protectedNamespaceBrake(target, protectedNamespaces),
+    maintenanceBrake(maintenanceWindows, now),
+  ].filter((each) => each !== null);
+}
 
 /**
  * How often one case's quarantine is put back. Whoever changes it a fourth time is a person or a

@@ -93,6 +93,20 @@ describe("putting a quarantine back", () => {
     expect(judgedIn(await lookAt(uncordoned, reapply)).mayReapply).toBeNull();
   });
 
+  test("waits for the end of a maintenance window, and leaves a namespace alone that is protected since", async () => {
+    const world = await aContainedCase();
+    undone(world);
+    const today = { from: "2026-01-01T00:00:00Z", to: "2027-01-01T00:00:00Z" };
+
+    const inWindow = await lookAt(world, { ...reapply, maintenanceWindows: [today] });
+    const guarded = await lookAt(world, { ...reapply, protectedNamespaces: ["payments"] });
+
+    const brake = (name: string) => [expect.objectContaining({ brake: name })];
+    expect(inWindow).toMatchObject({ mayReapply: null, brakes: brake("maintenanceWindow") });
+    expect(guarded).toMatchObject({ mayReapply: null, brakes: brake("protectedNamespace") });
+    expect(await lookAt(world, reapply)).toMatchObject({ mayReapply: 1, brakes: [] });
+  });
+
   test("starts no rollout again and scales nothing down again", async () => {
     const ownerReferences = [
       { kind: "ReplicaSet", name: "checkout-6d8f", uid: "uid-of-rs", controller: true },

@@ -7,6 +7,7 @@ import {
   anExecution,
   type CaseWorld,
   lookAt,
+  REPORTS,
   THE_NAMESPACE,
 } from "../../test/memory/contained-case.ts";
 import { memoryStore } from "../../test/memory/evidence-store.ts";
@@ -418,7 +419,7 @@ describe("looks that are repeated", () => {
         const store = copyOf(drifted);
         return { ...drifted, store, ports: { store } };
       },
-      ({ store }) => reverifyCase(input, { kubernetes, store, now, onDrift: "report" }),
+      ({ store }) => reverifyCase(input, { kubernetes, store, now, settings: REPORTS }),
       async (world, look, killed) => {
         expect(judgedIn(look).news, killed).toBe("drifted");
         expect(history(world), killed).toHaveLength(1);

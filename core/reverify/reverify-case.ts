@@ -1,3 +1,4 @@
+import type { Brake } from "../brakes/brake.ts";
 import type { CaseRef, Execution } from "../case/case.ts";
 import { PermanentError, TransientError } from "../errors.ts";
 import {
@@ -18,7 +19,7 @@ import type { Plan } from "../quarantine/plan.ts";
 import type { Target } from "../target/target.ts";
 import { type LaterVerdict, type Mark, newsOf, sameMarks, since } from "./drift.ts";
 import { LOOK_READS, lookAgain, type SeenNow } from "./look.ts";
-import { isMendable, type OnDrift, REAPPLIES_AT_MOST } from "./mend.ts";
+import { type DriftSettings, isMendable, mendingBrakes, REAPPLIES_AT_MOST } from "./mend.ts";
 
 export const REVERIFY_CASE_NEEDS = {
   kubernetes: LOOK_READS,
@@ -63,12 +64,14 @@ export type CaseLook =
       readonly record: Judged;
       /** As which one of the case ReapplyPolicy may run now; null: it may not. */
       readonly mayReapply: number | null;
+      /** What alone keeps it from that. */
+      readonly brakes: readonly Brake[];
     };
 
 interface Ports {
   readonly kubernetes: ClusterFor<typeof REVERIFY_CASE_NEEDS>;
   readonly store: StoreFor<typeof REVERIFY_CASE_NEEDS>;
-  readonly onDrift: OnDrift;
+  readonly settings: DriftSettings;
   readonly now: () => Date;
 }
 
@@ -100,8 +103,8 @@ export async function reverifyCase(input: ReverifyInput, ports: Ports): Promise<
       : await judge(ref, plan?.document ?? null, last, input, ports);
   const { verdict, reapplications, drift, reasons } = judged;
   const ours = judged.execution.arn === input.execution.arn;
-  const mayReapply =
-    ports.onDrift === "reapply" &&
+  const wanted =
+    ports.settings.onDrift === "reapply" &&
     input.mend &&
     input.reapplied === null &&
     ours &&
@@ -109,11 +112,13 @@ export async function reverifyCase(input: ReverifyInput, ports: Ports): Promise<
     verdict !== "unverified" &&
     reapplications < REAPPLIES_AT_MOST &&
     isMendable(plan.document, drift, reasons);
+  const brakes = wanted ? mendingBrakes(target, ports.settings, ports.now()) : [];
   return {
     looked: verdict === "unverified" ? "notVerified" : "judged",
     target,
     record: ours ? judged : { ...judged, news: null },
-    mayReapply: mayReapply ? reapplications + 1 : null,
+    mayReapply: wanted && brakes.length === 0 ? reapplications + 1 : null,
+    brakes,
   };
 }
 

@@ -8,7 +8,7 @@ import { preserveNode } from "../../core/node/preserve-node.ts";
 import { applyPolicy } from "../../core/quarantine/apply-policy.ts";
 import type { QuarantineSettings } from "../../core/quarantine/settings.ts";
 import { snapshotAfter } from "../../core/quarantine/snapshot-after.ts";
-import type { OnDrift } from "../../core/reverify/mend.ts";
+import type { DriftSettings } from "../../core/reverify/mend.ts";
 import { reapplyPolicy } from "../../core/reverify/reapply-policy.ts";
 import { type ReverifyInput, reverifyCase } from "../../core/reverify/reverify-case.ts";
 import type { Target } from "../../core/target/target.ts";
@@ -133,20 +133,22 @@ export async function aContainedCase(
 
 let executions = 0;
 
+/** A stage that tells of drift and leaves it at that. */
+export const REPORTS: DriftSettings = {
+  ...{ onDrift: "report", protectedNamespaces: [], maintenanceWindows: [] },
+};
+
 /** An execution that looks at the case: a new one each time, unless it is said which. */
-export function lookAt(
-  world: CaseWorld,
-  given: Partial<ReverifyInput> & { readonly onDrift?: OnDrift } = {},
-) {
+export function lookAt(world: CaseWorld, given: Partial<ReverifyInput & DriftSettings> = {}) {
   executions += 1;
-  const { onDrift = "report", ...input } = given;
+  const settings = { ...REPORTS, ...given };
   return reverifyCase(
     {
       ...{ marker: world.marker, reapplied: null, mend: true, attempt: 0 },
       execution: anExecution(`reverify-${executions}`),
-      ...input,
+      ...given,
     },
-    { ...world, onDrift },
+    { ...world, settings },
   );
 }
 
