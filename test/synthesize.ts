@@ -1,4 +1,6 @@
 /** The templates of a stage, made offline by the code that `sst build` runs. */
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Aspects, type Stack } from "aws-cdk-lib";
 import { Template } from "aws-cdk-lib/assertions";
@@ -53,8 +55,18 @@ export async function synthesize(stage: string): Promise<SynthesizedStage> {
   // would empty each other's.
   const { paths } = useProject();
   paths.artifacts = join(paths.out, "artifacts", `worker-${process.env.VITEST_POOL_ID}`);
+  const outdir = await mkdtemp(join(tmpdir(), "templates-"));
+  try {
+    return await synthesizeTo(outdir, stage);
+  } finally {
+    await rm(outdir, { recursive: true });
+  }
+}
+
+async function synthesizeTo(outdir: string, stage: string): Promise<SynthesizedStage> {
   const { name, region } = await config.config({ stage });
-  const app = new App({ mode: "deploy", stage, name, region, account: "123456789012" });
+  const where = { name, region, account: "123456789012" };
+  const app = new App({ mode: "deploy", stage, ...where }, { outdir });
   const accepted: Finding[] = [];
   const additionalLoggers = [collector(accepted)];
   Aspects.of(app).add(new AwsSolutionsChecks({ verbose: true, additionalLoggers }));
