@@ -16,6 +16,7 @@ import type { NewCluster } from "./cluster-new.ts";
 import { forensicCopy } from "./forensic-copy.ts";
 import { playbook } from "./playbook.ts";
 import { arnsOf, FALCO_SOURCE, guardBus, guardQueue } from "./senders.ts";
+import { starterOf } from "./workflow.ts";
 
 /**
  * How detections reach the playbook. Falcosidekick cannot put events on a bus, so it sends to a
@@ -74,11 +75,7 @@ export function detection({ stack, app }: StackContext) {
 
   pipe.node.addDependency(pipeRole); // with its policy: Pipes tries its rights when it is created
 
-  const ruleRole = new iam.Role(stack, "RuleRole", {
-    assumedBy: new iam.ServicePrincipal("events.amazonaws.com"),
-  });
-  contain.grantStartExecution(ruleRole);
-  accept(ruleRole, { "NIST.800.53.R5-IAMNoInlinePolicy": INLINE_IS_MEANT });
+  const ruleRole = starterOf(contain, stack, "RuleRole");
   // By ARN: the queue's own stack admits rules.
   const deadLetterQueue = sqs.Queue.fromQueueArn(stack, "DeadLetters", deadLetters.queueArn);
   const start = new targets.SfnStateMachine(contain, {
@@ -127,11 +124,7 @@ function scheduleLooks(
     deadLetterQueue,
   }: { readonly reverifyMinutes: number; readonly deadLetterQueue: sqs.IQueue },
 ): void {
-  const role = new iam.Role(stack, "ScheduleRole", {
-    assumedBy: new iam.ServicePrincipal("events.amazonaws.com"),
-  });
-  reverify.grantStartExecution(role);
-  accept(role, { "NIST.800.53.R5-IAMNoInlinePolicy": INLINE_IS_MEANT });
+  const role = starterOf(reverify, stack, "ScheduleRole");
   new events.Rule(stack, "ReverifySchedule", {
     description: "Looks again at every open case: does what its run made still stand?",
     schedule: events.Schedule.rate(Duration.minutes(reverifyMinutes)),

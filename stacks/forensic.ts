@@ -5,7 +5,7 @@ import * as events from "aws-cdk-lib/aws-events";
 import * as targets from "aws-cdk-lib/aws-events-targets";
 import * as iam from "aws-cdk-lib/aws-iam";
 import * as kms from "aws-cdk-lib/aws-kms";
-import * as logs from "aws-cdk-lib/aws-logs";
+import type { ILogGroup } from "aws-cdk-lib/aws-logs";
 import * as sqs from "aws-cdk-lib/aws-sqs";
 import type * as sfn from "aws-cdk-lib/aws-stepfunctions";
 import { Function as SstFunction, type StackContext } from "sst/constructs";
@@ -17,8 +17,9 @@ import { forensicSettingsFor } from "../stages.ts";
 import { accept, INLINE_IS_MEANT } from "./accepted-findings.ts";
 import { FORENSIC_BUS } from "./forensic-names.ts";
 import { logsAndNotifications } from "./foundation.ts";
+import { logGroup } from "./log-group.ts";
 import { notifications, OF_EXECUTION, tellFailures } from "./notifications.ts";
-import { workflow } from "./workflow.ts";
+import { starterOf, workflow } from "./workflow.ts";
 
 type Stack = StackContext["stack"];
 
@@ -38,20 +39,19 @@ export function forensic({ stack, app }: StackContext) {
   const { emails } = settings.operations;
   const topic = notifications(stack, { displayName: "Forensic copies", key: own, emails });
   const functionName = app.logicalPrefixedName(COPIER);
-  const logGroup = new logs.LogGroup(stack, `${COPIER}Logs`, {
-    logGroupName: `/aws/lambda/${functionName}`,
-    retention: settings.operations.logRetentionDays,
-    encryptionKey: own,
-    removalPolicy: RemovalPolicy.DESTROY, // the name must be free for the next deployment
+  const logs = logGroup(stack, `${COPIER}Logs`, {
+    name: `/aws/lambda/${functionName}`,
+    days: settings.operations.logRetentionDays,
+    key: own,
   });
   const fn = new SstFunction(stack, COPIER, {
     functionName,
     handler: `functions/${fileOf(COPIER)}.handler`,
-    role: copierRole(stack, functionName, { logGroup, key, settings }),
+    role: copierRole(stack, functionName, { logGroup: logs, key, settings }),
     timeout: 50,
     memorySize: 512,
     reservedConcurrentExecutions: 1, // looks for a copy and then makes it: never two at once
-    logGroup,
+    logGroup: logs,
     environment: {
       COPY_KEY_ARN: key.keyArn,
       SNAPSHOT_LOCK: JSON.stringify({
@@ -123,7 +123,7 @@ function copierRole(
     key,
     settings,
   }: {
-    readonly logGroup: logs.ILogGroup;
+    readonly logGroup: ILogGroup;
     readonly key: kms.IKey;
     readonly settings: ForensicSettings;
   },
@@ -178,11 +178,7 @@ function admit(
     retentionPeriod: Duration.days(14),
   });
   accept(deadLetters, { "AwsSolutions-SQS3": "It is the dead-letter queue; an alarm watches it." });
-  const role = new iam.Role(stack, "RuleRole", {
-    assumedBy: new iam.ServicePrincipal("events.amazonaws.com"),
-  });
-  machine.grantStartExecution(role);
-  accept(role, { "NIST.800.53.R5-IAMNoInlinePolicy": INLINE_IS_MEANT });
+  const role = starterOf(machine, stack, "RuleRole");
   new events.Rule(stack, "SnapshotShared", {
     eventBus: bus,
     eventPattern: {

@@ -3,18 +3,17 @@ import * as cloudwatch from "aws-cdk-lib/aws-cloudwatch";
 import { SnsAction } from "aws-cdk-lib/aws-cloudwatch-actions";
 import * as events from "aws-cdk-lib/aws-events";
 import * as targets from "aws-cdk-lib/aws-events-targets";
-import * as iam from "aws-cdk-lib/aws-iam";
 import type * as sns from "aws-cdk-lib/aws-sns";
 import * as sqs from "aws-cdk-lib/aws-sqs";
 import type { IStateMachine } from "aws-cdk-lib/aws-stepfunctions";
 import { type StackContext, use } from "sst/constructs";
 import type { StateName } from "../functions/contract.ts";
 import { settingsFor } from "../stages.ts";
-import { accept, INLINE_IS_MEANT } from "./accepted-findings.ts";
 import { detection } from "./detection.ts";
 import { failureOf, OF_EXECUTION, tellFailures } from "./notifications.ts";
 import { operations } from "./operations.ts";
 import { metricsNamespace, playbook } from "./playbook.ts";
+import { starterOf } from "./workflow.ts";
 
 type Stack = StackContext["stack"];
 type Machines = ReturnType<typeof playbook>["machines"];
@@ -160,11 +159,7 @@ function tellFailedRuns(
   { contain, ...others }: Machines,
   { topic, deadLetters }: { readonly topic: sns.ITopic; readonly deadLetters: sqs.IQueue },
 ): void {
-  const role = new iam.Role(stack, "RunFailedRole", {
-    assumedBy: new iam.ServicePrincipal("events.amazonaws.com"),
-  });
-  others.recordFailure.grantStartExecution(role);
-  accept(role, { "NIST.800.53.R5-IAMNoInlinePolicy": INLINE_IS_MEANT });
+  const role = starterOf(others.recordFailure, stack, "RunFailedRole");
   new events.Rule(stack, "RunFailed", {
     description: "A containment run failed, timed out or was aborted",
     eventPattern: failureOf([contain]),

@@ -1,8 +1,7 @@
 import { readFileSync } from "node:fs";
-import { Duration, RemovalPolicy } from "aws-cdk-lib";
+import { Duration } from "aws-cdk-lib";
 import * as events from "aws-cdk-lib/aws-events";
 import * as iam from "aws-cdk-lib/aws-iam";
-import * as logs from "aws-cdk-lib/aws-logs";
 import * as sqs from "aws-cdk-lib/aws-sqs";
 import { Function as SstFunction, type StackContext, use } from "sst/constructs";
 import { fileOf, STATES, type StateName } from "../functions/contract.ts";
@@ -15,6 +14,7 @@ import { evidence } from "./evidence.ts";
 import { foundation } from "./foundation.ts";
 import { functionRole } from "./function-role.ts";
 import { grantsOf, isIdle } from "./grants.ts";
+import { logGroup } from "./log-group.ts";
 import { network } from "./network.ts";
 import { operations } from "./operations.ts";
 import { arnsOf, guardQueue } from "./senders.ts";
@@ -91,15 +91,14 @@ export function playbook({ stack, app }: StackContext) {
   };
   const functionFor = (state: StateName) => {
     const functionName = app.logicalPrefixedName(state);
-    const logGroup = new logs.LogGroup(stack, `${state}Logs`, {
-      logGroupName: `/aws/lambda/${functionName}`,
-      retention: settings.operations.logRetentionDays,
-      encryptionKey: key,
-      removalPolicy: RemovalPolicy.DESTROY, // the name must be free for the next deployment
+    const logs = logGroup(stack, `${state}Logs`, {
+      name: `/aws/lambda/${functionName}`,
+      days: settings.operations.logRetentionDays,
+      key,
     });
     const role = functionRole(stack, state, {
       functionName,
-      logGroup,
+      logGroup: logs,
       statements: grantsOf(state, resources),
     });
     const fn = new SstFunction(stack, state, {
@@ -109,7 +108,7 @@ export function playbook({ stack, app }: StackContext) {
       timeout: TIMEOUT_SECONDS[state] ?? DEFAULT_TIMEOUT_SECONDS,
       memorySize: 1024, // CPU comes with memory, and a cold start is CPU
       reservedConcurrentExecutions: CONCURRENCY[state] ?? DEFAULT_CONCURRENCY,
-      logGroup,
+      logGroup: logs,
       environment: {
         EVIDENCE_BUCKET: bucket.bucketName,
         EVENT_BUS_NAME: bus.eventBusName,

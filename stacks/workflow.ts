@@ -1,17 +1,16 @@
 import { readFileSync } from "node:fs";
-import { RemovalPolicy } from "aws-cdk-lib";
-import type * as iam from "aws-cdk-lib/aws-iam";
+import * as iam from "aws-cdk-lib/aws-iam";
 import type { IKey } from "aws-cdk-lib/aws-kms";
 import type * as lambda from "aws-cdk-lib/aws-lambda";
-import * as logs from "aws-cdk-lib/aws-logs";
 import * as sfn from "aws-cdk-lib/aws-stepfunctions";
 import type { StackContext } from "sst/constructs";
 import { forensicSettingsFor, settingsFor } from "../stages.ts";
 import { accept, INLINE_IS_MEANT } from "./accepted-findings.ts";
+import { logGroup } from "./log-group.ts";
 
 /**
- * The state machine of `workflows/<path>.asl.json`, named by the last part of the path. It may invoke the functions that its definition
- * names as `${<State>Function}`, and do what the statements say.
+ * The state machine of `workflows/<path>.asl.json`, named by the last part of the path. It may invoke
+ * the functions that its definition names as `${<State>Function}`, and do what the statements say.
  */
 export function workflow(
   { stack, app }: Pick<StackContext, "stack" | "app">,
@@ -48,11 +47,10 @@ export function workflow(
     logs: {
       level: sfn.LogLevel.ALL,
       includeExecutionData: false, // alerts are evidence, and lie where evidence does
-      destination: new logs.LogGroup(stack, `${id}StateMachineLogs`, {
-        logGroupName: `/aws/vendedlogs/states/${app.logicalPrefixedName(name)}`, // a name that AWS may write to
-        retention: operations.logRetentionDays,
-        encryptionKey: key,
-        removalPolicy: RemovalPolicy.DESTROY, // the name must be free for the next deployment
+      destination: logGroup(stack, `${id}StateMachineLogs`, {
+        name: `/aws/vendedlogs/states/${app.logicalPrefixedName(name)}`, // one that AWS may write to
+        days: operations.logRetentionDays,
+        key,
       }),
     },
   });
@@ -67,6 +65,20 @@ export function workflow(
   });
   stack.addOutputs({ [`${id}StateMachine`]: machine.stateMachineArn });
   return machine;
+}
+
+/** A role of EventBridge that starts the workflow and does nothing else. */
+export function starterOf(
+  machine: sfn.IStateMachine,
+  stack: StackContext["stack"],
+  id: string,
+): iam.Role {
+  const role = new iam.Role(stack, id, {
+    assumedBy: new iam.ServicePrincipal("events.amazonaws.com"),
+  });
+  machine.grantStartExecution(role);
+  accept(role, { "NIST.800.53.R5-IAMNoInlinePolicy": INLINE_IS_MEANT });
+  return role;
 }
 
 /** `record-failure` is `RecordFailure` in the ids of a template. */

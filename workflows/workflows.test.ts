@@ -64,7 +64,10 @@ describe.each(all)("workflow $name", ({ text, machine, states, tasks }) => {
       expect(task.Retry.flatMap(({ ErrorEquals }) => ErrorEquals).at(-1)).toBe("States.ALL");
       expect(retriers.length).toBeGreaterThan(0);
       for (const retrier of retriers) {
-        expect(retrier).toMatchObject({ JitterStrategy: "FULL", BackoffRate: expect.any(Number) });
+        // Jitter would come back sooner than the API server said.
+        const jitter = retrier.ErrorEquals.includes("KubernetesThrottled") ? undefined : "FULL";
+        expect(retrier).toMatchObject({ BackoffRate: expect.any(Number) });
+        expect(retrier.JitterStrategy).toBe(jitter);
       }
     });
 

@@ -25,6 +25,7 @@ table says.
 Options:
       --only TEXT   cells whose id begins with it, * for any part: ApplyPolicy, */s3-503,
                     ApplyPolicy/kubernetes-503/lasting; may be given several times
+      --left        of these cells those that test/faults/results.json has no good end of
       --list        print the cells and their expected ends, and run none
       --write       keep the ends in test/faults/results.json and write docs/faults.md anew
       --lanes N     cells that run side by side (default 4)
@@ -37,6 +38,7 @@ try {
     options: {
       only: { type: "string", multiple: true, default: [] },
       write: { type: "boolean", default: false },
+      left: { type: "boolean", default: false },
       list: { type: "boolean", default: false },
       lanes: { type: "string", default: "4" },
       help: { type: "boolean", short: "h", default: false },
@@ -44,12 +46,15 @@ try {
   });
   const { only } = values;
   const chosen = only.map((beginning) => new RegExp(`^${beginning.replaceAll("*", "[^/]+")}`));
-  const cells = JOBS.filter(
+  const ends = values.left ? readResults() : {};
+  const asked = JOBS.filter(
     ({ id }) => chosen.length === 0 || chosen.some((each) => each.test(id)),
   );
-  if (cells.length === 0) throw new Error(`no cell begins with ${only.join(" or ")}`);
+  if (asked.length === 0) throw new Error(`no cell begins with ${only.join(" or ")}`);
+  const cells = asked.filter(({ id }) => ends[id]?.wrong.length !== 0);
   if (values.help) console.log(usage);
   else if (values.list) for (const { id, end } of cells) console.log(`${id}: ${end}`);
+  else if (cells.length === 0) console.log("none is left");
   else process.exitCode = await runAll(cells, Number(values.lanes), values.write);
 } catch (error) {
   if (!interrupted.aborted) console.error(describeError(error));

@@ -31,6 +31,8 @@ export interface Cell {
   readonly column: string;
   readonly variant: Variant;
   readonly end: End;
+  /** What is as good, where the machine decides: only SnapshotBefore must be done by a moment. */
+  readonly or: End | null;
   /** The cell must be alone on the stage: its fault knows no execution. */
   readonly alone: boolean;
   /** What lies in wait, but for whom. `undisturbed` is what the state asked for without a fault. */
@@ -132,6 +134,7 @@ function cell(
   return {
     ...{ id, state, column, variant, fault },
     end: heals ? healed(state) : lasted(state),
+    or: heals && state === "SnapshotBefore" ? lasted(state) : null,
     alone: column.startsWith("sts-"),
   };
 }

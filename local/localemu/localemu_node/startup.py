@@ -19,6 +19,7 @@ CORRECTIONS = (
     "pipes",
     "s3",
     "events",
+    "cloudtrail",
     "function_logs",
     "state_machines",
     "jsonata",

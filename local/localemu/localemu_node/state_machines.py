@@ -6,12 +6,14 @@ emoji into two lone surrogates. And it writes an object given for a string param
 MessageBody, with spaces between its parts, where AWS writes none. It does not know CloudWatch Logs by
 the name that Step Functions has for it, and writes services that are acronyms in capitals where it
 names an error (``SSM.ParameterNotFoundException``), which then no Retry or Catch for AWS matches.
+And it builds the grammar of JSONPath anew for every state that it leaves.
 """
 
 import functools
 import json
 from typing import Any
 
+from localemu.services.stepfunctions.asl.component.common.path import result_path
 from localemu.services.stepfunctions.asl.component.state.state_execution.state_task.service import (
     state_task_service,
     state_task_service_aws_sdk,
@@ -38,4 +40,5 @@ def apply() -> None:
     state_task_service_aws_sdk._SERVICE_ERROR_NAMES.update(
         {name: name.capitalize() for name in ACRONYMS}
     )
+    result_path.parse = functools.cache(result_path.parse)
     state_task_service.to_json_str = functools.partial(to_json_str, separators=(",", ":"))
