@@ -54,7 +54,7 @@ describe("an open case", () => {
     expect(message).toContain(
       "c-20260101-1: pod payments/checkout-1 in cluster prod, since 2026-01-01T00:00:00.000Z, s3://evidence-1/runs/20260101T000000000Z-c-20260101-1/plan.json",
     );
-    expect(message).toContain("Release each one first");
+    expect(message).toContain("Undo each one first");
     expect(message).toContain("CONTAINMENT_REMOVE_WITH_OPEN_CASES=yes");
   });
 

@@ -107,9 +107,8 @@ export function judgeRemoval(
           : [
               open,
               ...list,
-              "Their targets stay cut off when the stage is gone. Release each one first: its plan.json",
-              "says what was written and how that is undone; then delete its markers under open/, each",
-              "with --if-match and its ETag.",
+              "Their targets stay cut off when the stage is gone. Undo each one first: its plan.json says what",
+              "was written and how that is undone. No command closes a case yet, so it is listed here even then.",
               `To remove the stage all the same: ${REMOVE_ANYWAY}=yes`,
             ].join("\n"),
       };

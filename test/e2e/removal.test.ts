@@ -67,7 +67,7 @@ test("sst remove refuses with the open case, its target and what to do; then lea
   expect(refused.out).toContain(
     `c-20260101-0123456789: pod payments/checkout-1 in cluster prod-eks-1, since 2026-01-01T00:00:00.000Z, s3://${Bucket}/runs/20260101T000000000Z-c-20260101-0123456789/plan.json`,
   );
-  expect(refused.out).toContain("Release each one first");
+  expect(refused.out).toContain("Undo each one first");
   expect(await evidenceStack()).toBe("CREATE_COMPLETE");
 
   await s3.send(new DeleteObjectCommand({ Bucket, Key }));
