@@ -7,11 +7,13 @@ first quote or newline in the data, and answers "currently not supported" from $
 
 import hashlib
 import json
+import re
 import uuid
 from collections.abc import Mapping
 from typing import Any
 
 from jsonata.jsonata import Jsonata
+from jsonata.utils import Utils
 from localemu.services.stepfunctions.asl.component.common.string import string_expression
 from localemu.services.stepfunctions.asl.component.intrinsic import jsonata as intrinsics
 from localemu.services.stepfunctions.asl.eval import states, variable_store
@@ -32,11 +34,43 @@ def hash_value(value: Any, algorithm: str) -> str:
     return hashlib.new(algorithm.replace("-", "").lower(), text.encode()).hexdigest()
 
 
+DECLARATION = re.compile(r"\$(\w+):=")
+
+
+def number(text: str) -> float:
+    """As the engine reads one: 1.0 is 1."""
+    value = float(text)
+    return int(value) if value.is_integer() else value
+
+
+JSON = json.JSONDecoder(parse_float=number)
+
+
+def without_declarations(expression: str) -> tuple[str, dict[str, Any]]:
+    """Take the variables off that stand in front of a composed expression, each as its value: the
+    engine needs a hundred times as long to read them as JSON does."""
+    variables: dict[str, Any] = {}
+    at = 1
+    while expression.startswith("(") and (declared := DECLARATION.match(expression, at)):
+        try:
+            value, end = JSON.raw_decode(expression, declared.end())
+        except ValueError:  # a function, or the expression's own
+            break
+        if not expression.startswith(";", end):
+            break
+        variables[declared[1]] = Utils.NULL_VALUE if value is None else value
+        at = end + 1
+    return expression[:1] + expression[at:], variables
+
+
 def evaluate(expression: str) -> Any:
     """Evaluate to plain JSON values, or raise the exception LocalEmu turns into
     States.QueryEvaluationError."""
     try:
-        engine = Jsonata(expression)
+        rest, variables = without_declarations(expression)
+        engine = Jsonata(rest)
+        for name, value in variables.items():
+            engine.assign(name, value)
         engine.register_lambda("nativeUuid", lambda: str(uuid.uuid4()))
         engine.register_lambda("nativeHash", hash_value)
         engine.register_lambda("nativeParse", lambda text: json.loads(text))
