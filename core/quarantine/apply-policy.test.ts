@@ -8,7 +8,13 @@ import {
   networkPolicies,
 } from "../../test/memory/cluster.ts";
 import { memoryStore } from "../../test/memory/evidence-store.ts";
-import { CILIUM, CILIUM_CLUSTER, SETTINGS } from "../../test/memory/quarantine-input.ts";
+import {
+  CILIUM,
+  CILIUM_CLUSTER,
+  SETTINGS,
+  VPC,
+  VPC_CLUSTER,
+} from "../../test/memory/quarantine-input.ts";
 import type { Mode } from "../alert/alert.ts";
 import { TransientError } from "../errors.ts";
 import type { Target } from "../target/target.ts";
@@ -63,7 +69,10 @@ function prepare(
       { kubernetes, store, settings: SETTINGS, protectedLabels, now },
     );
   const judge = () => snapshotAfter({ case: CASE }, { kubernetes, store, now });
-  return { kubernetes, store, act, judge };
+  const wait = (minutes: number) => {
+    time += minutes * 60_000;
+  };
+  return { kubernetes, store, act, judge, wait };
 }
 
 const WRITES = [
@@ -315,6 +324,36 @@ describe("the quarantine of a pod", () => {
       expect((await judge()).verdict).toBe("contained");
     },
   );
+
+  test("redriven an hour later knows how the pod stands then, unless something was written", async () => {
+    const redriven = async (failed: string, change: (cluster: MemoryCluster) => void) => {
+      const { kubernetes, store, act, judge, wait } = prepare(VPC_CLUSTER);
+      const actOnVpc = () => act(POD, "containment", { network: VPC });
+      const error = new TransientError("KubernetesUnavailable", "gone");
+      kubernetes.state.failNextWrite = { write: failed, error };
+      await expect(actOnVpc()).rejects.toThrow("gone");
+      wait(60);
+      change(kubernetes);
+      await actOnVpc();
+      wait(1); // for a controller that there is none of
+      const { reasons } = await judge();
+      const policy = await store.read<AppliedPolicy>(`runs/${CASE.runId}/policy.json`);
+      return {
+        selected: policy?.document.before?.selected.networkPolicy,
+        flowsMaySurvive: reasons.some(({ code }) => code === "establishedFlowsMaySurvive"),
+      };
+    };
+    const selectAll = ({ state }: MemoryCluster) => {
+      state.policies = networkPolicies(aPolicy("since", { podSelector: {} }));
+    };
+
+    const unwritten = await redriven("patch Pod checkout-1", () => {});
+    expect(unwritten).toEqual({ selected: false, flowsMaySurvive: false });
+    const since = await redriven("patch Pod checkout-1", selectAll);
+    expect(since.selected).toBe(true);
+    const written = await redriven(`create NetworkPolicy quarantine-${CASE.id}`, () => {});
+    expect(written).toEqual({ selected: undefined, flowsMaySurvive: true });
+  });
 
   test("run twice changes nothing and says the same", async () => {
     const { kubernetes, act } = prepare();

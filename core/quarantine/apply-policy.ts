@@ -12,7 +12,9 @@ import type { Surroundings } from "../kubernetes.ts";
 import type { ClusterFor, Needs, StoreFor } from "../needs.ts";
 import { containerIdsOf, proveTarget } from "../target/prove.ts";
 import { describeTarget, type Target } from "../target/target.ts";
+import type { Before } from "./before.ts";
 import { type CarriedOut, carryOut, nameTakenError } from "./carry-out.ts";
+import { CASE_LABEL } from "./labels.ts";
 import { type Owner, readOwner } from "./owner.ts";
 import { nameTaken, type Plan } from "./plan.ts";
 import { planNamespaceQuarantine } from "./plan-namespace.ts";
@@ -51,6 +53,8 @@ export interface AppliedPolicy {
   readonly caseId: string;
   readonly quarantinedAt: string;
   readonly applied: readonly CarriedOut[];
+  /** How the target stood right before the first write, where an earlier attempt kept the plan. */
+  readonly before?: Before;
 }
 
 /**
@@ -133,6 +137,7 @@ export async function applyPolicy(input: ApplyInput, ports: Ports): Promise<Appl
   const gone: ApplyOutcome = { outcome: "gone", ...known, artefacts: [artefact] };
   if (!(await isSameNamespace(plan, ports.kubernetes))) return gone;
 
+  const before = kept && (await standingOf(plan, input, ports));
   const applied: CarriedOut[] = [];
   const [first, ...later] = plan.phases;
   for (const step of first?.steps ?? []) {
@@ -141,7 +146,10 @@ export async function applyPolicy(input: ApplyInput, ports: Ports): Promise<Appl
     applied.push(done);
   }
   const quarantinedAt = ports.now().toISOString();
-  const record: AppliedPolicy = { caseId: plan.caseId, quarantinedAt, applied };
+  const record: AppliedPolicy = {
+    ...{ caseId: plan.caseId, quarantinedAt, applied },
+    ...(before && { before }),
+  };
   const stored = await ports.store.putOnce(
     artefactKey(runId, "policy.json"),
     record satisfies schemas.AppliedPolicy,
@@ -159,6 +167,17 @@ export async function applyPolicy(input: ApplyInput, ports: Ports): Promise<Appl
 async function isSameNamespace({ target }: Plan, kubernetes: Reads): Promise<boolean> {
   if (target.kind === "pod") return true; // the patch of its labels tests the UID
   return (await kubernetes.namespace(target.namespace))?.metadata.uid === target.uid;
+}
+
+/**
+ * How the target of a plan that an earlier attempt kept stands now, which may be hours later. Null when
+ * something of the plan was written already, or when it cannot be seen: then the verdict is careful.
+ */
+async function standingOf(plan: Plan, input: ApplyInput, ports: Ports): Promise<Before | null> {
+  const again = await makePlan(input, ports).catch(() => null);
+  if (!again || "reason" in again || again.plan.target.uid !== plan.target.uid) return null;
+  const { before } = again.plan;
+  return CASE_LABEL in before.labels ? null : before;
 }
 
 interface Left extends Braked {
@@ -256,11 +275,13 @@ export async function makePlan(
   return { plan, taken: nameTaken(plan, policies), containerIds };
 }
 
-/** They are told, not decided by: that they cannot be read must not stop a containment. */
-async function surroundingsOf(kubernetes: Reads, namespace: string): Promise<Surroundings | null> {
-  try {
-    return await kubernetes.surroundings(namespace);
-  } catch {
-    return null;
-  }
+/**
+ * That they cannot be read must not stop a containment; but then its verdict can only be careful, so
+ * they are asked for twice.
+ */
+function surroundingsOf(kubernetes: Reads, namespace: string): Promise<Surroundings | null> {
+  const read = () => kubernetes.surroundings(namespace);
+  return read()
+    .catch(read)
+    .catch(() => null);
 }

@@ -8,7 +8,7 @@ import { type SeenPod, seenPod } from "./seen-pod.ts";
 import type { Observation } from "./verdict.ts";
 import { podIdentifier } from "./vpc-cni/identifier.ts";
 
-/** A plan that was resumed later than this after it was made may not know how its pod stood. */
+/** A plan that was carried out later than this after it was made may not know how its pod stood. */
 const PLAN_IS_FRESH_MS = 60_000;
 
 /**
@@ -26,10 +26,11 @@ export async function asSeenNow(
     applied !== null &&
     Date.parse(applied.quarantinedAt) - Date.parse(plan.plannedAt) > PLAN_IS_FRESH_MS;
   const selected = { networkPolicy: true, clusterNetworkPolicy: true };
+  const known = late ? { ...before, selected } : before;
   return {
     ...plan,
     network: now.cni === network.cni ? now : { ...now, cni: null, enforcing: "unknown" },
-    before: late ? { ...before, selected } : before,
+    before: applied?.before ?? known,
   };
 }
 

@@ -2,7 +2,7 @@ import { expect, test } from "vitest";
 import { PROTECTED_LABELS, UNBRAKED } from "../../test/memory/brakes.ts";
 import { aPod, memoryCluster } from "../../test/memory/cluster.ts";
 import { memoryStore } from "../../test/memory/evidence-store.ts";
-import { SETTINGS, VPC } from "../../test/memory/quarantine-input.ts";
+import { SETTINGS, VPC, VPC_CLUSTER } from "../../test/memory/quarantine-input.ts";
 import type { PolicyEndpoint } from "../kubernetes.ts";
 import type { Target } from "../target/target.ts";
 import { applyPolicy } from "./apply-policy.ts";
@@ -14,35 +14,6 @@ const NAMESPACE: Target = {
   ...{ kind: "namespace", name: "payments" },
 };
 const QUARANTINED_AT = "2026-11-22T17:55:30.000Z";
-
-const VPC_CLUSTER = {
-  policyKinds: [...VPC.policyKinds],
-  daemonSets: [
-    {
-      metadata: { name: "aws-node" },
-      spec: {
-        template: {
-          spec: {
-            containers: [
-              {
-                name: "aws-node",
-                env: [{ name: "NETWORK_POLICY_ENFORCING_MODE", value: "standard" }],
-              },
-              { name: "aws-eks-nodeagent", args: ["--enable-network-policy=true"] },
-            ],
-          },
-        },
-      },
-      status: { numberReady: 2 },
-    },
-  ],
-  configMaps: [
-    {
-      metadata: { name: "amazon-vpc-cni" },
-      data: { "enable-network-policy-controller": "true" },
-    },
-  ],
-};
 
 /** A contained namespace of which the CNI's controller has not resolved a policy yet. */
 async function contained() {

@@ -45,3 +45,33 @@ export const VPC: NetworkFacts = {
   policyKinds: ["NetworkPolicy", "PolicyEndpoint", "ClusterNetworkPolicy"],
   seen: ["DaemonSet aws-node is there"],
 };
+
+/** As Authenticate finds that one. */
+export const VPC_CLUSTER = {
+  policyKinds: [...VPC.policyKinds],
+  daemonSets: [
+    {
+      metadata: { name: "aws-node" },
+      spec: {
+        template: {
+          spec: {
+            containers: [
+              {
+                name: "aws-node",
+                env: [{ name: "NETWORK_POLICY_ENFORCING_MODE", value: "standard" }],
+              },
+              { name: "aws-eks-nodeagent", args: ["--enable-network-policy=true"] },
+            ],
+          },
+        },
+      },
+      status: { numberReady: 2 },
+    },
+  ],
+  configMaps: [
+    {
+      metadata: { name: "amazon-vpc-cni" },
+      data: { "enable-network-policy-controller": "true" },
+    },
+  ],
+};

@@ -58,6 +58,17 @@ const Step = z.strictObject({
     .describe("How it is undone"),
 });
 
+const Before = z.strictObject({
+  selected: z
+    .strictObject({
+      networkPolicy: z.boolean().describe("By a NetworkPolicy"),
+      clusterNetworkPolicy: z.boolean().describe("By a ClusterNetworkPolicy"),
+    })
+    .describe("Whether a policy selected the pod, or one that shares its identifier"),
+  allowing: names("Policies that allowed the target anything"),
+  labels: Labels.describe("What the pod bore"),
+});
+
 export const Plan = z.strictObject({
   caseId: z.string().describe("Id of the case"),
   mode: Mode,
@@ -109,18 +120,7 @@ export const Plan = z.strictObject({
       message: z.string().describe("In words"),
     }),
   ).describe("What a reader should know before agreeing to the plan"),
-  before: z
-    .strictObject({
-      selected: z
-        .strictObject({
-          networkPolicy: z.boolean().describe("By a NetworkPolicy"),
-          clusterNetworkPolicy: z.boolean().describe("By a ClusterNetworkPolicy"),
-        })
-        .describe("Whether a policy selected the pod, or one that shares its identifier"),
-      allowing: names("Policies that allowed the target anything"),
-      labels: Labels.describe("What the pod bore"),
-    })
-    .describe("How the target stood when the plan was made"),
+  before: Before.describe("How the target stood when the plan was made"),
 });
 export type Plan = z.infer<typeof Plan>;
 
@@ -128,6 +128,9 @@ export const AppliedPolicy = z.strictObject({
   caseId: z.string().describe("Id of the case"),
   quarantinedAt: time("When the last write of the first phase was answered"),
   applied: list(CarriedOut).describe("What was written"),
+  before: Before.optional().describe(
+    "How the target stood right before the first write, where an earlier attempt had kept the plan and written nothing",
+  ),
 });
 export type AppliedPolicy = z.infer<typeof AppliedPolicy>;
 
