@@ -156,6 +156,15 @@ describe("a policy of our own", () => {
     });
   });
 
+  test("is tried again where the API server knows its kind or its namespace for a moment no more", async () => {
+    const { api } = prepare({ status: 404, body: { message: "the server could not find it" } });
+
+    await expect(api.create(DENIAL)).rejects.toMatchObject({
+      name: "KubernetesUnavailable",
+      message: expect.stringContaining("404 the server could not find it"),
+    });
+  });
+
   test("takes the place of exactly the one that was read, and keeps its finalizers", async () => {
     const { api, asked } = prepare({ status: 200, body: {} }, { status: 409, body: {} });
     const existing = {

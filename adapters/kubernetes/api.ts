@@ -107,7 +107,11 @@ export function kubernetesApi(transport: Transport): Kubernetes {
 
     async create(object) {
       const path = `${collectionPath(addressOf(object))}${STRICT}`;
-      const answer = await api.write("POST", path, object, { expected: [409] });
+      const answer = await api.write("POST", path, object, { expected: [404, 409] });
+      if (answer.status === 404) {
+        // The plan saw the kind and the namespace: an API server that starts may not know them yet.
+        throw new TransientError("KubernetesUnavailable", `POST ${path}: 404 ${messageOf(answer)}`);
+      }
       return answer.status === 409 ? null : uidOf(answer.body);
     },
 
