@@ -1,8 +1,11 @@
 import type { Reporter, TestCase, TestModule } from "vitest/node";
 
+/** Files that took longer are named, with their time. */
+const SLOW_MS = 30_000;
+
 /**
  * Tells of a failure as soon as it is known, as the whole takes long, names what passed at its second
- * try only, and ends the output with the line that CI reads: `N passed, N failed`.
+ * try only and what took longest, and ends the output with the line that CI reads: `N passed, N failed`.
  */
 export default class CountReporter implements Reporter {
   onTestCaseResult(test: TestCase): void {
@@ -30,6 +33,16 @@ export default class CountReporter implements Reporter {
         for (const { message } of test.result().errors ?? []) console.log(`  first: ${message}`);
       }
     }
+    const slow = slowest(modules);
+    if (slow.length > 0) console.log(`\nslow files\n${slow.join("\n")}`);
     console.log(`\n${inState("passed")} passed, ${failed} failed`);
   }
+}
+
+function slowest(modules: readonly TestModule[]): readonly string[] {
+  return modules
+    .map((module) => ({ file: module.relativeModuleId, ms: module.diagnostic().duration }))
+    .filter(({ ms }) => ms > SLOW_MS)
+    .toSorted((a, b) => b.ms - a.ms)
+    .map(({ file, ms }) => `  ${String(Math.round(ms / 1_000)).padStart(4)} s  ${file}`);
 }
