@@ -1,3 +1,4 @@
+import { readFileSync } from "node:fs";
 import { beforeAll, describe, expect, test } from "vitest";
 import * as z from "zod";
 import { diagramOf } from "../docs/diagram.ts";
@@ -457,6 +458,20 @@ describe.each(STAGE_NAMES)("stage %s", (stage) => {
       ]) {
         expect(ids).toContain(id);
       }
+      // An alarm of an expression has metrics in a list, with the expression among them.
+      const metrics = alarms
+        .flatMap(
+          ([
+            ,
+            {
+              Properties: { Metrics = [{ MetricStat: true }] },
+            },
+          ]) => z.array(z.looseObject({ MetricStat: z.unknown() })).parse(Metrics),
+        )
+        .filter(({ MetricStat }) => MetricStat !== undefined);
+      expect(readFileSync("docs/cost.md", "utf8")).toContain(
+        `alarms, ${metrics.length} metrics in ${alarms.length} alarms`,
+      );
       for (const [id, { Properties }] of alarms) {
         expect(Properties.AlarmActions, id).toHaveLength(1);
         expect(Properties.TreatMissingData, id).toBe("notBreaching");

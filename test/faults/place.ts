@@ -56,7 +56,8 @@ export function lookAt({ aws, kubernetes, deployment }: Place) {
     },
 
     end(arn: string): Promise<ExecutionReport> {
-      return waitFor({ what: `the end of ${arn}`, limitMs: END_LIMIT_MS }, async () => {
+      const waiting = { what: `the end of ${arn}`, limitMs: END_LIMIT_MS, pollMs: 250 };
+      return waitFor(waiting, async () => {
         const report = await runs.describe(arn);
         return /RUNNING|PENDING/.test(report.status) ? undefined : report;
       });
