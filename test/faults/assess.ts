@@ -12,38 +12,46 @@ import type { Look } from "./place.ts";
 
 const SETTLES_WITHIN_MS = 30_000;
 
-/** What a run says that it could not do, state by state: in its result or in its artefacts. */
-export type Gaps = ReadonlyMap<StateName, readonly string[]>;
+/** What a run says that it could not do, state by state. */
+export type Gaps = ReadonlyMap<StateName, Gap>;
+
+interface Gap {
+  /** The whole state, as the result says. */
+  readonly failed: boolean;
+  /** How many things, as its artefacts say. */
+  readonly lacks: number;
+}
 
 interface MayLack {
-  readonly missing?: readonly { readonly source: string }[];
-  readonly notPreserved?: readonly { readonly what: string }[];
+  readonly missing?: readonly unknown[];
+  readonly notPreserved?: readonly unknown[];
 }
 
 export async function gapsOf(result: RunResult, look: Look): Promise<Gaps> {
-  const gaps = new Map<StateName, readonly string[]>();
+  const gaps = new Map<StateName, Gap>();
   for (const state of STATES) {
     const { evidence }: Needs = NEEDS[state];
     const names = (evidence?.writes ?? []).flatMap((key) => {
       const [, name] = /^runs\/\*\/([a-z-]+\.json)$/.exec(key) ?? [];
       return name === undefined || /^(manifest|containment|audit)\.json$/.test(name) ? [] : [name];
     });
-    const said = result.missing.filter((each) => each.state === state).map(({ error }) => error);
+    const failed = result.missing.some((each) => each.state === state);
+    let lacks = 0;
     for (const name of names) {
       const key = `runs/${result.case.runId}/${name}`;
       const stored = await look.store.read<MayLack>(key);
       const { missing = [], notPreserved = [] } = stored?.document ?? {};
-      said.push(...missing.map(({ source }) => source), ...notPreserved.map(({ what }) => what));
+      lacks += missing.length + notPreserved.length;
     }
-    if (said.length > 0) gaps.set(state, said);
+    if (failed || lacks > 0) gaps.set(state, { failed, lacks });
   }
   return gaps;
 }
 
-/** States that lack something which they do not lack without a fault. */
+/** States that lack more than they do without a fault, when none fails. */
 export function beyond(gaps: Gaps, usual: Gaps): readonly StateName[] {
-  return [...gaps].flatMap(([state, said]) =>
-    said.length > (usual.get(state)?.length ?? 0) ? [state] : [],
+  return [...gaps].flatMap(([state, { failed, lacks }]) =>
+    failed || lacks > (usual.get(state)?.lacks ?? 0) ? [state] : [],
   );
 }
 
