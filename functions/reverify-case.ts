@@ -3,6 +3,7 @@ import * as z from "zod";
 import { driftSettings, evidenceBucket, stage } from "../adapters/environment.ts";
 import { connect, evidenceStore, now } from "../adapters/ports.ts";
 import { driftNotificationOf } from "../core/report/drift-notification.ts";
+import { MENDING } from "../core/reverify/mend.ts";
 import { reverifyCase } from "../core/reverify/reverify-case.ts";
 import { Cluster } from "./contract.ts";
 import { metrics, state } from "./state.ts";
@@ -13,7 +14,7 @@ const where = { stage: stage(), bucket: evidenceBucket() };
 const Input = z.object({
   marker: z.string(),
   cluster: Cluster,
-  mend: z.boolean(),
+  mend: z.enum(MENDING),
   reapplied: z.object({ number: z.number(), error: z.string().nullable() }).nullable(),
   attempt: z.number(),
 });

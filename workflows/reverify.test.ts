@@ -64,10 +64,10 @@ describe("an execution", () => {
     const mend = (request: unknown) =>
       evaluated(fieldOf("ReverifyCases", "ItemSelector", "mend"), page(["open/a.json"], request));
 
-    expect(await mend(null)).toBe(true);
-    expect(await mend({ markers: [], mend: true })).toBe(true);
-    expect(await mend({ markers: [], mend: false })).toBe(false);
-    expect(await mend({ markers: [] })).toBe(false);
+    expect(await mend(null)).toBe("scheduled");
+    expect(await mend({ markers: [], mend: true })).toBe("byHand");
+    expect(await mend({ markers: [], mend: false })).toBe("no");
+    expect(await mend({ markers: [] })).toBe("no");
   });
 
   test.each([

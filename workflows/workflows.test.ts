@@ -64,7 +64,7 @@ describe.each(all)("workflow $name", ({ text, machine, states, tasks }) => {
       expect(task.Retry.flatMap(({ ErrorEquals }) => ErrorEquals).at(-1)).toBe("States.ALL");
       expect(retriers.length).toBeGreaterThan(0);
       for (const retrier of retriers) {
-        // Jitter would come back sooner than the API server said.
+        // Jitter may come back at once.
         const jitter = retrier.ErrorEquals.includes("KubernetesThrottled") ? undefined : "FULL";
         expect(retrier).toMatchObject({ BackoffRate: expect.any(Number) });
         expect(retrier.JitterStrategy).toBe(jitter);

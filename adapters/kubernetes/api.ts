@@ -109,7 +109,7 @@ export function kubernetesApi(transport: Transport): Kubernetes {
       const path = `${collectionPath(addressOf(object))}${STRICT}`;
       const answer = await api.write("POST", path, object, { expected: [404, 409] });
       if (answer.status === 404) {
-        // The plan saw the kind and the namespace: an API server that starts may not know them yet.
+        // Both the kind and the namespace were seen: an API server that starts may not know them yet.
         throw new TransientError("KubernetesUnavailable", `POST ${path}: 404 ${messageOf(answer)}`);
       }
       return answer.status === 409 ? null : uidOf(answer.body);

@@ -325,16 +325,33 @@ describe("the quarantine of a pod", () => {
     },
   );
 
-  test("redriven an hour later knows how the pod stands then, unless something was written", async () => {
-    const redriven = async (failed: string, change: (cluster: MemoryCluster) => void) => {
-      const { kubernetes, store, act, judge, wait } = prepare(VPC_CLUSTER);
+  describe("redriven after its first write had failed", () => {
+    const FIRST = "patch Pod checkout-1";
+    const allowAll = aPolicy("for-all", { podSelector: {}, ingress: [{}] });
+
+    async function redriven({
+      failed = FIRST,
+      minutes = 60,
+      policies = networkPolicies(),
+      policiesThen = policies,
+      installed = [],
+    }: {
+      readonly failed?: string;
+      readonly minutes?: number;
+      readonly policies?: MemoryCluster["state"]["policies"];
+      readonly policiesThen?: MemoryCluster["state"]["policies"];
+      /** Kinds of policy that come with the redrive. */
+      readonly installed?: MemoryCluster["state"]["policyKinds"];
+    }) {
+      const { kubernetes, store, act, judge, wait } = prepare({ ...VPC_CLUSTER, policies });
       const actOnVpc = () => act(POD, "containment", { network: VPC });
       const error = new TransientError("KubernetesUnavailable", "gone");
       kubernetes.state.failNextWrite = { write: failed, error };
       await expect(actOnVpc()).rejects.toThrow("gone");
-      wait(60);
-      change(kubernetes);
+      wait(minutes);
+      kubernetes.state.policies = policiesThen;
       await actOnVpc();
+      kubernetes.state.policyKinds = [...VPC.policyKinds, ...installed];
       wait(1); // for a controller that there is none of
       const { reasons } = await judge();
       const policy = await store.read<AppliedPolicy>(`runs/${CASE.runId}/policy.json`);
@@ -342,17 +359,35 @@ describe("the quarantine of a pod", () => {
         selected: policy?.document.before?.selected.networkPolicy,
         flowsMaySurvive: reasons.some(({ code }) => code === "establishedFlowsMaySurvive"),
       };
-    };
-    const selectAll = ({ state }: MemoryCluster) => {
-      state.policies = networkPolicies(aPolicy("since", { podSelector: {} }));
-    };
+    }
 
-    const unwritten = await redriven("patch Pod checkout-1", () => {});
-    expect(unwritten).toEqual({ selected: false, flowsMaySurvive: false });
-    const since = await redriven("patch Pod checkout-1", selectAll);
-    expect(since.selected).toBe(true);
-    const written = await redriven(`create NetworkPolicy quarantine-${CASE.id}`, () => {});
-    expect(written).toEqual({ selected: undefined, flowsMaySurvive: true });
+    test("an hour ago it knows how the pod stands then", async () => {
+      expect(await redriven({})).toEqual({ selected: false, flowsMaySurvive: false });
+    });
+
+    test("soon it takes the plan's word for it", async () => {
+      expect(await redriven({ minutes: 0 })).toEqual({
+        selected: undefined,
+        flowsMaySurvive: false,
+      });
+    });
+
+    test.each<[string, Parameters<typeof redriven>[0], boolean | undefined]>([
+      ["a policy selects the pod since", { policiesThen: networkPolicies(allowAll) }, true],
+      [
+        "one that selected it is gone",
+        { policies: networkPolicies(allowAll), policiesThen: networkPolicies() },
+        false,
+      ],
+      ["a kind of policies came since", { installed: ["ApplicationNetworkPolicy"] }, false],
+      [
+        "its labels were taken",
+        { failed: `create NetworkPolicy quarantine-${CASE.id}` },
+        undefined,
+      ],
+    ])("it is careful where %s", async (_, given, selected) => {
+      expect(await redriven(given)).toEqual({ selected, flowsMaySurvive: true });
+    });
   });
 
   test("run twice changes nothing and says the same", async () => {

@@ -5,6 +5,7 @@ import { type ProtectedLabels, protectedLabels } from "../brakes/protected-label
 import type { CaseRef, Execution } from "../case/case.ts";
 import { CLAIM_NEEDS, claimTarget, spreadClaim } from "../case/claim.ts";
 import type { NetworkFacts } from "../cluster/network.ts";
+import { PermanentError, TransientError } from "../errors.ts";
 import { artefactKey } from "../evidence/keys.ts";
 import type * as schemas from "../evidence/schemas/quarantine.ts";
 import type { Artefact, Stored } from "../evidence/store.ts";
@@ -12,7 +13,7 @@ import type { Surroundings } from "../kubernetes.ts";
 import type { ClusterFor, Needs, StoreFor } from "../needs.ts";
 import { containerIdsOf, proveTarget } from "../target/prove.ts";
 import { describeTarget, type Target } from "../target/target.ts";
-import type { Before } from "./before.ts";
+import { type Before, before, isFresh } from "./before.ts";
 import { type CarriedOut, carryOut, nameTakenError } from "./carry-out.ts";
 import { CASE_LABEL } from "./labels.ts";
 import { type Owner, readOwner } from "./owner.ts";
@@ -137,7 +138,7 @@ export async function applyPolicy(input: ApplyInput, ports: Ports): Promise<Appl
   const gone: ApplyOutcome = { outcome: "gone", ...known, artefacts: [artefact] };
   if (!(await isSameNamespace(plan, ports.kubernetes))) return gone;
 
-  const before = kept && (await standingOf(plan, input, ports));
+  const seenAgain = kept && (await seeAgain(plan, input.network, ports));
   const applied: CarriedOut[] = [];
   const [first, ...later] = plan.phases;
   for (const step of first?.steps ?? []) {
@@ -148,7 +149,7 @@ export async function applyPolicy(input: ApplyInput, ports: Ports): Promise<Appl
   const quarantinedAt = ports.now().toISOString();
   const record: AppliedPolicy = {
     ...{ caseId: plan.caseId, quarantinedAt, applied },
-    ...(before && { before }),
+    ...(seenAgain && { before: seenAgain }),
   };
   const stored = await ports.store.putOnce(
     artefactKey(runId, "policy.json"),
@@ -170,14 +171,32 @@ async function isSameNamespace({ target }: Plan, kubernetes: Reads): Promise<boo
 }
 
 /**
- * How the target of a plan that an earlier attempt kept stands now, which may be hours later. Null when
- * something of the plan was written already, or when it cannot be seen: then the verdict is careful.
+ * How the pod of a plan that an earlier attempt kept stands now, which may be hours later. Null when
+ * the plan is fresh, when its first write, the pod's labels, was made, and when it cannot be seen:
+ * then the verdict is careful, and the containment waits for nothing.
  */
-async function standingOf(plan: Plan, input: ApplyInput, ports: Ports): Promise<Before | null> {
-  const again = await makePlan(input, ports).catch(() => null);
-  if (!again || "reason" in again || again.plan.target.uid !== plan.target.uid) return null;
-  const { before } = again.plan;
-  return CASE_LABEL in before.labels ? null : before;
+async function seeAgain(
+  { target, plannedAt }: Plan,
+  network: NetworkFacts,
+  { kubernetes, now }: Ports,
+): Promise<Before | null> {
+  if (target.kind !== "pod" || isFresh(plannedAt, now())) return null;
+  const { namespace } = target;
+  try {
+    const pod = await kubernetes.pod(namespace, target.name);
+    if (pod?.metadata.uid !== target.uid || CASE_LABEL in (pod.metadata.labels ?? {})) return null;
+    const [policies, found, surroundings] = await Promise.all([
+      kubernetes.policies(namespace, network.policyKinds),
+      kubernetes.namespace(namespace),
+      surroundingsOf(kubernetes, namespace),
+    ]);
+    const namespaceLabels = found?.metadata.labels ?? {};
+    return before({ pod, policies, namespaceLabels, surroundings, network });
+  } catch (error) {
+    const ours = error instanceof TransientError || error instanceof PermanentError;
+    if (!ours || error.name === "KubernetesThrottled") throw error;
+    return null;
+  }
 }
 
 interface Left extends Braked {
@@ -275,13 +294,11 @@ export async function makePlan(
   return { plan, taken: nameTaken(plan, policies), containerIds };
 }
 
-/**
- * That they cannot be read must not stop a containment; but then its verdict can only be careful, so
- * they are asked for twice.
- */
-function surroundingsOf(kubernetes: Reads, namespace: string): Promise<Surroundings | null> {
-  const read = () => kubernetes.surroundings(namespace);
-  return read()
-    .catch(read)
-    .catch(() => null);
+/** That they cannot be read must not stop a containment; its verdict is careful then. */
+async function surroundingsOf(kubernetes: Reads, namespace: string): Promise<Surroundings | null> {
+  try {
+    return await kubernetes.surroundings(namespace);
+  } catch {
+    return null;
+  }
 }

@@ -18,8 +18,38 @@ export interface Before {
   readonly labels: Labels;
 }
 
+/** What was seen longer ago than this when it was acted on may not have been true any more. */
+const FRESH_MS = 60_000;
+
+/** Whether what a plan says of how its target stood can be taken as how it stood then. */
+export function isFresh(plannedAt: string, then: Date): boolean {
+  return then.getTime() - Date.parse(plannedAt) <= FRESH_MS;
+}
+
+/** What is not known: a pod that may have been selected may keep its flows. */
+export function notKnown(before: Before): Before {
+  return { ...before, selected: { networkPolicy: true, clusterNetworkPolicy: true } };
+}
+
+/** Of two looks: what one saw was true, and an agent may remember it. */
+export function both(one: Before, other: Before): Before {
+  const either = (kind: keyof Before["selected"]) => one.selected[kind] || other.selected[kind];
+  return {
+    selected: {
+      networkPolicy: either("networkPolicy"),
+      clusterNetworkPolicy: either("clusterNetworkPolicy"),
+    },
+    allowing: [...new Set([...one.allowing, ...other.allowing])],
+    labels: one.labels,
+  };
+}
+
+type PodFacts = Pick<PodInput, "pod" | "surroundings" | "network">;
+
 /** Pessimistic where something was not read: a pod that was selected keeps its flows. */
-export function before(input: PodInput | NamespaceInput): Before {
+export function before(
+  input: Pick<NamespaceInput, "policies" | "namespaceLabels"> & (PodFacts | object),
+): Before {
   const { policies, namespaceLabels } = input;
   const ofPod = "pod" in input ? input : null;
   const bearers = ofPod && bearersOf(ofPod);
@@ -56,7 +86,7 @@ export function accepts({ spec }: ClusterNetworkPolicy): boolean {
 }
 
 /** Whose labels count: the pod's, and its siblings'; null for anybody's, when not all were read. */
-function bearersOf({ pod, surroundings, network }: PodInput): readonly Labels[] | null {
+function bearersOf({ pod, surroundings, network }: PodFacts): readonly Labels[] | null {
   const labels = pod.metadata.labels ?? {};
   if (network.cni !== "vpc") return [labels];
   if (!surroundings || surroundings.pods.remaining > 0) return null;

@@ -1,15 +1,13 @@
-import { networkFacts, observeNetwork } from "../cluster/network.ts";
+import { type NetworkFacts, networkFacts, observeNetwork } from "../cluster/network.ts";
 import type { Artefact } from "../evidence/store.ts";
 import type { Kubernetes, Pod } from "../kubernetes.ts";
 import type { AppliedPolicy } from "./apply-policy.ts";
+import { type Before, both, isFresh, notKnown } from "./before.ts";
 import type { Completion } from "./complete-policy.ts";
 import type { Plan } from "./plan.ts";
 import { type SeenPod, seenPod } from "./seen-pod.ts";
 import type { Observation } from "./verdict.ts";
 import { podIdentifier } from "./vpc-cni/identifier.ts";
-
-/** A plan that was carried out later than this after it was made may not know how its pod stood. */
-const PLAN_IS_FRESH_MS = 60_000;
 
 /**
  * The plan with the facts that hold now: the CNI may have been changed since Authenticate looked, and
@@ -20,18 +18,25 @@ export async function asSeenNow(
   applied: AppliedPolicy | null,
   kubernetes: Parameters<typeof observeNetwork>[0],
 ): Promise<Plan> {
-  const { network, before } = plan;
+  const { network } = plan;
   const now = networkFacts(await observeNetwork(kubernetes, network.ipFamily));
-  const late =
-    applied !== null &&
-    Date.parse(applied.quarantinedAt) - Date.parse(plan.plannedAt) > PLAN_IS_FRESH_MS;
-  const selected = { networkPolicy: true, clusterNetworkPolicy: true };
-  const known = late ? { ...before, selected } : before;
   return {
     ...plan,
     network: now.cni === network.cni ? now : { ...now, cni: null, enforcing: "unknown" },
-    before: applied?.before ?? known,
+    before: beforeOf(plan, applied, now.policyKinds),
   };
+}
+
+/** How the target stood before its quarantine, which may have been made long after its plan. */
+function beforeOf(
+  { before, plannedAt, network }: Plan,
+  applied: AppliedPolicy | null,
+  kindsNow: NetworkFacts["policyKinds"],
+): Before {
+  if (!applied || isFresh(plannedAt, new Date(applied.quarantinedAt))) return before;
+  // Of a kind that came since, no policy was looked at.
+  const allSeen = kindsNow.every((kind) => network.policyKinds.includes(kind));
+  return applied.before && allSeen ? both(before, applied.before) : notKnown(before);
 }
 
 /** Shows every pod of the target's namespace; answers with what was written down of them. */

@@ -18,15 +18,23 @@ export interface DriftSettings {
   readonly maintenanceWindows: readonly MaintenanceWindow[];
 }
 
-/** What keeps a quarantine from being put back now. The workflow asks the kill switch besides. */
+/** Whether a look may put back what has drifted, and who says so: the schedule or a person. */
+export const MENDING = ["no", "scheduled", "byHand"] as const;
+export type Mending = (typeof MENDING)[number];
+
+/**
+ * What keeps a quarantine from being put back now. A person passes maintenance windows, as with every
+ * request by hand. The workflow asks the kill switch besides.
+ */
 export function mendingBrakes(
   target: Target,
+  mend: Mending,
   { protectedNamespaces, maintenanceWindows }: DriftSettings,
   now: Date,
 ): readonly Brake[] {
   return [
     protectedNamespaceBrake(target, protectedNamespaces),
-    maintenanceBrake(maintenanceWindows, now),
+    mend === "byHand" ? null : maintenanceBrake(maintenanceWindows, now),
   ].filter((each) => each !== null);
 }
 

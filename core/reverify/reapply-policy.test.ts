@@ -87,7 +87,7 @@ describe("putting a quarantine back", () => {
     uncordoned.kubernetes.state.nodes = [];
 
     expect(judgedIn(await lookAt(reported)).mayReapply).toBeNull();
-    expect(judgedIn(await lookAt(reported, { ...reapply, mend: false })).mayReapply).toBeNull();
+    expect(judgedIn(await lookAt(reported, { ...reapply, mend: "no" })).mayReapply).toBeNull();
     expect(judgedIn(await lookAt(reported, reapply)).mayReapply).toBe(1);
     expect(judgedIn(await lookAt(replaced, reapply)).mayReapply).toBeNull();
     expect(judgedIn(await lookAt(uncordoned, reapply)).mayReapply).toBeNull();
@@ -99,10 +99,13 @@ describe("putting a quarantine back", () => {
     const today = { from: "2026-01-01T00:00:00Z", to: "2027-01-01T00:00:00Z" };
 
     const inWindow = await lookAt(world, { ...reapply, maintenanceWindows: [today] });
-    const guarded = await lookAt(world, { ...reapply, protectedNamespaces: ["payments"] });
+    const byHand = { ...reapply, maintenanceWindows: [today], mend: "byHand" } as const;
+    const asked = await lookAt(world, byHand);
+    const guarded = await lookAt(world, { ...byHand, protectedNamespaces: ["payments"] });
 
     const brake = (name: string) => [expect.objectContaining({ brake: name })];
     expect(inWindow).toMatchObject({ mayReapply: null, brakes: brake("maintenanceWindow") });
+    expect(asked).toMatchObject({ mayReapply: 1, brakes: [] });
     expect(guarded).toMatchObject({ mayReapply: null, brakes: brake("protectedNamespace") });
     expect(await lookAt(world, reapply)).toMatchObject({ mayReapply: 1, brakes: [] });
   });

@@ -412,7 +412,7 @@ describe("looks that are repeated", () => {
     // What it reads of the cluster changes nothing: it dies between its reads and writes of evidence.
     const { kubernetes, now, marker } = drifted;
     const execution = anExecution("killed");
-    const input = { marker, reapplied: null, mend: true, attempt: 0, execution };
+    const input = { marker, reapplied: null, mend: "scheduled", attempt: 0, execution } as const;
 
     const calls = await killedEverywhere(
       () => {

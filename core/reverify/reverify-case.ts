@@ -19,7 +19,13 @@ import type { Plan } from "../quarantine/plan.ts";
 import type { Target } from "../target/target.ts";
 import { type LaterVerdict, type Mark, newsOf, sameMarks, since } from "./drift.ts";
 import { LOOK_READS, lookAgain, type SeenNow } from "./look.ts";
-import { type DriftSettings, isMendable, mendingBrakes, REAPPLIES_AT_MOST } from "./mend.ts";
+import {
+  type DriftSettings,
+  isMendable,
+  type Mending,
+  mendingBrakes,
+  REAPPLIES_AT_MOST,
+} from "./mend.ts";
 
 export const REVERIFY_CASE_NEEDS = {
   kubernetes: LOOK_READS,
@@ -45,8 +51,8 @@ export interface ReverifyInput {
   readonly marker: string;
   /** What ReapplyPolicy did just before; null when it did not run. */
   readonly reapplied: VerdictRecord["reapplied"];
-  /** False: only looked at, whatever the stage's setting. */
-  readonly mend: boolean;
+  /** `no`: only looked at, whatever the stage's setting. */
+  readonly mend: Mending;
   /** How often this state was tried before, 0 at first. */
   readonly attempt: number;
   readonly execution: Execution;
@@ -105,14 +111,14 @@ export async function reverifyCase(input: ReverifyInput, ports: Ports): Promise<
   const ours = judged.execution.arn === input.execution.arn;
   const wanted =
     ports.settings.onDrift === "reapply" &&
-    input.mend &&
+    input.mend !== "no" &&
     input.reapplied === null &&
     ours &&
     plan !== null &&
     verdict !== "unverified" &&
     reapplications < REAPPLIES_AT_MOST &&
     isMendable(plan.document, drift, reasons);
-  const brakes = wanted ? mendingBrakes(target, ports.settings, ports.now()) : [];
+  const brakes = wanted ? mendingBrakes(target, input.mend, ports.settings, ports.now()) : [];
   return {
     looked: verdict === "unverified" ? "notVerified" : "judged",
     target,

@@ -144,7 +144,7 @@ export function lookAt(world: CaseWorld, given: Partial<ReverifyInput & DriftSet
   const settings = { ...REPORTS, ...given };
   return reverifyCase(
     {
-      ...{ marker: world.marker, reapplied: null, mend: true, attempt: 0 },
+      ...{ marker: world.marker, reapplied: null, mend: "scheduled", attempt: 0 },
       execution: anExecution(`reverify-${executions}`),
       ...given,
     },

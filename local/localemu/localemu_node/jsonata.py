@@ -38,12 +38,12 @@ DECLARATION = re.compile(r"\$(\w+):=")
 
 
 def number(text: str) -> float:
-    """As the engine reads one: 1.0 is 1."""
+    """As the engine reads one: 1.0 is 1, and past 2^53 digits are lost."""
     value = float(text)
     return int(value) if value.is_integer() else value
 
 
-JSON = json.JSONDecoder(parse_float=number)
+JSON = json.JSONDecoder(parse_float=number, parse_int=number)
 
 
 def without_declarations(expression: str) -> tuple[str, dict[str, Any]]:
