@@ -50,6 +50,8 @@ export function apiClient(transport: Transport) {
     { metadataOnly = false, size = PAGE_SIZE, fields = "" }: Listed,
     next: string,
     keep: (item: T) => Kept,
+    /** `keep` does nothing besides: items may be shown to it twice. */
+    pure = false,
   ): Promise<{ readonly items: readonly Kept[]; readonly list: List } | null> {
     const query = [
       `limit=${size}`,
@@ -63,6 +65,7 @@ export function apiClient(transport: Transport) {
         path: `${path}?${query.join("&")}`,
         ...(metadataOnly && { accept: METADATA_ONLY }),
         each: (item) => void items.push(keep(item as T)),
+        ...(pure && { forget: () => void items.splice(0) }),
       },
       ALWAYS_SERVED.test(path) ? [] : [404],
     );
@@ -97,8 +100,9 @@ export function apiClient(transport: Transport) {
       return items;
     },
 
+    /** @param keep does nothing besides */
     async firstPage<T, Kept>(path: string, listed: Listed, keep: (item: T) => Kept) {
-      const found = await page(path, listed, "", keep);
+      const found = await page(path, listed, "", keep, true);
       const { continue: next, remainingItemCount } = found?.list.metadata ?? {};
       return { items: found?.items ?? [], remaining: remainingItemCount ?? (next ? 1 : 0) };
     },

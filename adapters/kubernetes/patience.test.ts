@@ -90,6 +90,15 @@ describe("a read that fails at once", () => {
     expect([...short.waited, ...slow.waited]).toEqual([]);
   });
 
+  test("is tried again where what was shown of a list can be forgotten", async () => {
+    const shown: number[] = [1];
+    const { transport } = prepare({ leftMs: 10_000 }, lost);
+
+    const list = { ...READ, each: () => {}, forget: () => void shown.splice(0) };
+    expect(await transport(list)).toEqual(GOOD);
+    expect(shown).toEqual([]);
+  });
+
   test("is not tried again where items of it were shown, nor where the caller may not look", async () => {
     const list = prepare({ leftMs: 10_000 }, lost);
     await expect(list.transport({ ...READ, each: () => {} })).rejects.toBe(lost);

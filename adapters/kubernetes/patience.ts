@@ -36,8 +36,10 @@ export function patientTransport(
       const startedWith = msLeft();
       const tried = await transport(request).then(
         (answer) => ({ answer, mayHeal: answer.status >= 500 && !answer.retryAfterMs }),
-        // Of a list that broke off, items were shown already.
-        (error: unknown) => ({ error, mayHeal: error instanceof TransientError && !request.each }),
+        (error: unknown) => {
+          const mayRepeat = !request.each || request.forget !== undefined;
+          return { error, mayHeal: error instanceof TransientError && mayRepeat };
+        },
       );
       const atOnce = startedWith - msLeft() < FAILED_AT_ONCE_MS;
       if (!tried.mayHeal || !atOnce || !timeFor(pauseMs)) {
@@ -45,6 +47,7 @@ export function patientTransport(
         return tried.answer;
       }
       await wait(pauseMs);
+      request.forget?.();
     }
     return transport(request);
   };

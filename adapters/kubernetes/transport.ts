@@ -19,6 +19,8 @@ export interface ApiRequest {
   readonly text?: boolean;
   /** Is shown each item of a list while it arrives; the answer is then the list without them. */
   readonly each?: (item: unknown) => void;
+  /** Forgets the items that were shown: only with it is a list that broke off asked for again. */
+  readonly forget?: () => void;
   /** Milliseconds, where the usual time is not meant. */
   readonly timeoutMs?: number;
   readonly body?: { readonly contentType: string; readonly content: unknown };
