@@ -102,10 +102,11 @@ stay away for as long as \`Retry-After\` says.
 ${LEGEND.map((line) => `- ${line}`).join("\n")}
 
 \`npm run faults -- --only ApplyPolicy/kubernetes-503/lasting\` runs one cell, \`--only '*/s3-503'\` a
-column, \`--list\` names all. STS knows no execution: its cells run alone. Out of memory is a process
-that gets no more of it (\`prlimit\`) and a long answer. The unit layer kills a state before and after
-every call that it makes. Tasks that the playbook does itself (the kill switch, the notification, what
-it asks CloudTrail and GuardDuty) pass no proxy: \`test/e2e/alone/missing-rights.test.ts\` refuses them.
+column, \`--left\` those that have no good end yet, \`--list\` names all. STS knows no execution: its
+cells run alone. Out of memory is a process that gets no more of it (\`prlimit\`) and a long answer. The
+unit layer kills a state before and after every call that it makes. Tasks that the playbook does itself
+(the kill switch, the notification, what it asks CloudTrail and GuardDuty) pass no proxy:
+\`test/e2e/alone/missing-rights.test.ts\` refuses them.
 
 ## Last run
 
