@@ -18,13 +18,13 @@ export type Gaps = ReadonlyMap<StateName, Gap>;
 interface Gap {
   /** The whole state, as the result says. */
   readonly failed: boolean;
-  /** How many things, as its artefacts say. */
-  readonly lacks: number;
+  /** Of it what its artefacts say, without the names of this run. */
+  readonly lacks: ReadonlySet<string>;
 }
 
 interface MayLack {
-  readonly missing?: readonly unknown[];
-  readonly notPreserved?: readonly unknown[];
+  readonly missing?: readonly { readonly source: string; readonly error: string }[];
+  readonly notPreserved?: readonly { readonly what: string; readonly reason: string }[];
 }
 
 export async function gapsOf(result: RunResult, look: Look): Promise<Gaps> {
@@ -36,23 +36,30 @@ export async function gapsOf(result: RunResult, look: Look): Promise<Gaps> {
       return name === undefined || /^(manifest|containment|audit)\.json$/.test(name) ? [] : [name];
     });
     const failed = result.missing.some((each) => each.state === state);
-    let lacks = 0;
+    const lacks = new Set<string>();
     for (const name of names) {
       const key = `runs/${result.case.runId}/${name}`;
       const stored = await look.store.read<MayLack>(key);
       const { missing = [], notPreserved = [] } = stored?.document ?? {};
-      lacks += missing.length + notPreserved.length;
+      for (const { source, error } of missing) lacks.add(nameless(`${source}: ${error}`));
+      for (const { what, reason } of notPreserved) lacks.add(nameless(`${what}: ${reason}`));
     }
-    if (failed || lacks > 0) gaps.set(state, { failed, lacks });
+    if (failed || lacks.size > 0) gaps.set(state, { failed, lacks });
   }
   return gaps;
 }
 
-/** States that lack more than they do without a fault, when none fails. */
+/** Names that are made for one run have digits in them. */
+function nameless(text: string): string {
+  return text.replaceAll(/\S*\d\S*/g, "*");
+}
+
+/** States that failed, or lack something that they do not lack without a fault. */
 export function beyond(gaps: Gaps, usual: Gaps): readonly StateName[] {
-  return [...gaps].flatMap(([state, { failed, lacks }]) =>
-    failed || lacks > (usual.get(state)?.lacks ?? 0) ? [state] : [],
-  );
+  return [...gaps].flatMap(([state, { failed, lacks }]) => {
+    const more = [...lacks].some((each) => !usual.get(state)?.lacks.has(each));
+    return failed || more ? [state] : [];
+  });
 }
 
 export interface Subject {
