@@ -70,7 +70,7 @@ export function connect(cluster: ClusterAccess): Kubernetes {
     now,
   });
   const made = kubernetesApi(
-    patientTransport(httpsTransport(cluster, token), { msLeft, wait: setTimeout }),
+    patientTransport(httpsTransport(cluster, token), { msLeft, wait: setTimeout, now: Date.now }),
   );
   connections.set(id, made);
   return made;

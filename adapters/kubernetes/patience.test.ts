@@ -22,6 +22,7 @@ function prepare(
   };
   const transport = patientTransport(answer, {
     msLeft: () => left,
+    now: () => leftMs - left,
     wait: async (ms) => {
       waited.push(ms);
       left -= ms;
@@ -41,6 +42,18 @@ describe("an API server that is busy", () => {
       expect(waited).toEqual([1_000, 1_000]);
     },
   );
+
+  test("is left alone by every request until then", async () => {
+    const busy = { status: 429, body: {}, retryAfterMs: 3_000 };
+    const { transport, waited } = prepare({ leftMs: 5_500 }, busy);
+
+    const [first, second] = await Promise.allSettled([transport(READ), transport(READ)]);
+    expect([first.status, second.status]).toEqual(["fulfilled", "fulfilled"]);
+    const { transport: another } = prepare({ leftMs: 4_000 }, busy);
+    await expect(another(READ)).rejects.toThrow("try again in 3000 ms");
+    await expect(another(READ)).rejects.toThrow("the API server is busy, try again in 3000 ms");
+    expect(waited).toEqual([3_000]);
+  });
 
   test("is left to the workflow where it asks for more time than the function has", async () => {
     const busy = { status: 429, body: {}, retryAfterMs: 3_000 };
@@ -68,6 +81,7 @@ describe("a read that fails at once", () => {
 
   test.each([
     ["with a status", broken],
+    ["with one that the API server gives for a moment", { status: 410, body: {} }],
     ["without an answer", lost],
   ])("%s is tried twice more", async (_, failure) => {
     const healed = prepare({ leftMs: 10_000 }, failure, failure);

@@ -24,7 +24,7 @@ import {
   NetworkingV1Api,
   RbacAuthorizationV1Api,
 } from "@kubernetes/client-node";
-import { inject, onTestFinished } from "vitest";
+import { afterAll, inject, onTestFinished } from "vitest";
 import { evidenceBucket } from "../../adapters/aws/evidence-bucket.ts";
 import { type ExecutionReport, executions as executionsOf } from "../../adapters/aws/executions.ts";
 import { bucketRunFolder } from "../../adapters/run-folder.ts";
@@ -38,6 +38,7 @@ import { type AlertTarget, sendToQueue, terminalShellAlert } from "../../local/f
 import { executionOf, followExecution } from "../../local/follow.ts";
 import { createShop, type ScenePod, type Shop } from "../../local/scene.ts";
 import { waitFor } from "../../local/wait.ts";
+import { deleteClusterPolicies } from "../cluster-policies.ts";
 
 export const stage = inject("stage");
 export const { aws, deployment } = stage;
@@ -71,9 +72,14 @@ export async function turnKillSwitch(Value: "released" | "engaged"): Promise<voi
   await ssm.send(new PutParameterCommand({ Name, Value, Type: "String", Overwrite: true }));
 }
 
+/** Namespaces of this file's shops. */
+const opened = new Set<string>();
+afterAll(() => deleteClusterPolicies(kubeconfig, opened));
+
 /** A shop in a namespace that no other test uses. */
 export function openShop(name: string): Promise<Shop> {
   const namespace = `${name}-${randomUUID().slice(0, 8)}`;
+  opened.add(namespace);
   return createShop({ aws, kubernetes: kubeconfig }, namespace);
 }
 

@@ -28,7 +28,7 @@ export interface Job {
 export const JOBS: readonly Job[] = [
   ...CELLS.map((cell) => ({
     ...cell,
-    because: cell.or && `or ${cell.or}: containment waits five seconds for it, and no longer`,
+    because: cell.mayMiss && `or without ${cell.state}: ${cell.mayMiss}`,
     run: ({ place, ...where }: Where) => runCell(cell, place, where),
   })),
   ...ALERT_CELLS.map((cell) => ({

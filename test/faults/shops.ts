@@ -1,11 +1,13 @@
-/** Gives back what a cell used, so that the next one's node has no more volumes than this one's. */
+/** Gives back what a cell used, so that the next one finds the stage as this one did. */
 import { DeleteVolumeCommand, DetachVolumeCommand, EC2Client } from "@aws-sdk/client-ec2";
 import { CoreV1Api } from "@kubernetes/client-node";
 import type { Shop } from "../../local/scene.ts";
+import { deleteClusterPolicies } from "../cluster-policies.ts";
 import type { Place } from "./place.ts";
 
 export async function closeShop({ namespace, volume }: Shop, place: Place): Promise<void> {
   const core = place.kubernetes.makeApiClient(CoreV1Api);
+  await deleteClusterPolicies(place.kubernetes, new Set([namespace]));
   await core.deleteNamespace({ name: namespace });
   await core.deletePersistentVolume({ name: volume.persistentVolume });
   const ec2 = new EC2Client(place.aws);

@@ -31,8 +31,8 @@ export interface Cell {
   readonly column: string;
   readonly variant: Variant;
   readonly end: End;
-  /** What is as good, where the machine decides: only SnapshotBefore must be done by a moment. */
-  readonly or: End | null;
+  /** Why the state may be missing as well; null: it may not. */
+  readonly mayMiss: string | null;
   /** The cell must be alone on the stage: its fault knows no execution. */
   readonly alone: boolean;
   /** What lies in wait, but for whom. `undisturbed` is what the state asked for without a fault. */
@@ -134,9 +134,18 @@ function cell(
   return {
     ...{ id, state, column, variant, fault },
     end: heals ? healed(state) : lasted(state),
-    or: heals && state === "SnapshotBefore" ? lasted(state) : null,
+    mayMiss: heals ? mayMiss(state, column) : null,
     alone: column.startsWith("sts-"),
   };
+}
+
+/** Evidence that has a time of its own, which even a fault that heals may use up. */
+function mayMiss(state: StateName, column: string): string | null {
+  if (state === "SnapshotBefore") return "containment waits five seconds for it, and no longer";
+  if (state === "CaptureContext" && column === "kubernetes-slow") {
+    return "a request that was given up after five seconds is not made again";
+  }
+  return null;
 }
 
 function healed(state: StateName): End {
