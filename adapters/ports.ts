@@ -46,7 +46,8 @@ export function snapshotCopies(): Copies {
 }
 
 export function identities(): Identities {
-  return awsIdentities(CLIENT_SETTINGS);
+  // No workflow tries again what is missing of these; throttled they come a little later.
+  return awsIdentities({ ...CLIENT_SETTINGS, maxAttempts: 4 });
 }
 
 export function instances(): Instances {

@@ -49,7 +49,7 @@ export function kubernetesApi(transport: Transport): Kubernetes {
     namespace: (name) => api.get<Namespace>(`/api/v1/namespaces/${encodeURIComponent(name)}`),
     pod: (namespace, name) => api.get<Pod>(core(namespace, "pods", name)),
     podPages: (namespace, keep) =>
-      api.pages(core(namespace, "pods"), { size: POD_PAGE_SIZE }, keep),
+      api.pages(core(namespace, "pods"), { size: POD_PAGE_SIZE, once: true }, keep),
     podMetadataPages: (namespace) =>
       api.pages(core(namespace, "pods"), { metadataOnly: true }, named),
     node: (name) => api.get<Node>(`/api/v1/nodes/${encodeURIComponent(name)}`),

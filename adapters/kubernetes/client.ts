@@ -21,6 +21,8 @@ interface Listed {
   readonly size?: number;
   /** A field selector, as `spec.nodeName=node-1`. */
   readonly fields?: string;
+  /** Whoever looks at the items does more than keep them: none may be shown twice. */
+  readonly once?: boolean;
 }
 
 /** Of each item all that there is: for kinds of which there are few, or which are small. */
@@ -47,11 +49,9 @@ export function apiClient(transport: Transport) {
   /** A page of a list, or null for a kind that this API server does not serve. */
   async function page<T, Kept>(
     path: string,
-    { metadataOnly = false, size = PAGE_SIZE, fields = "" }: Listed,
+    { metadataOnly = false, size = PAGE_SIZE, fields = "", once = false }: Listed,
     next: string,
     keep: (item: T) => Kept,
-    /** `keep` does nothing besides: items may be shown to it twice. */
-    pure = false,
   ): Promise<{ readonly items: readonly Kept[]; readonly list: List } | null> {
     const query = [
       `limit=${size}`,
@@ -65,7 +65,7 @@ export function apiClient(transport: Transport) {
         path: `${path}?${query.join("&")}`,
         ...(metadataOnly && { accept: METADATA_ONLY }),
         each: (item) => void items.push(keep(item as T)),
-        ...(pure && { forget: () => void items.splice(0) }),
+        ...(!once && { forget: () => void items.splice(0) }),
       },
       ALWAYS_SERVED.test(path) ? [] : [404],
     );
@@ -100,9 +100,8 @@ export function apiClient(transport: Transport) {
       return items;
     },
 
-    /** @param keep does nothing besides */
     async firstPage<T, Kept>(path: string, listed: Listed, keep: (item: T) => Kept) {
-      const found = await page(path, listed, "", keep, true);
+      const found = await page(path, listed, "", keep);
       const { continue: next, remainingItemCount } = found?.list.metadata ?? {};
       return { items: found?.items ?? [], remaining: remainingItemCount ?? (next ? 1 : 0) };
     },

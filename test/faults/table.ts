@@ -139,10 +139,13 @@ function cell(
   };
 }
 
+/** States whose sources nobody reads again. */
+const READ_ONCE: readonly StateName[] = ["CaptureContext", "PreviewCredentials"];
+
 /** Evidence that has a time of its own, which even a fault that heals may use up. */
 function mayMiss(state: StateName, column: string): string | null {
   if (state === "SnapshotBefore") return "containment waits five seconds for it, and no longer";
-  if (state === "CaptureContext" && column === "kubernetes-slow") {
+  if (READ_ONCE.includes(state) && column === "kubernetes-slow") {
     return "a request that was given up after five seconds is not made again";
   }
   return null;
