@@ -41,6 +41,9 @@ export interface Cell {
 
 const BRIEFLY = 2;
 
+/** States whose sources nobody reads again. */
+const READ_ONCE: readonly StateName[] = ["CaptureContext", "PreviewCredentials"];
+
 /** All cells that run on the stage, state by state. */
 export const CELLS: readonly Cell[] = STATES_THAT_ASK.flatMap((state) => [
   ...serviceCells(state),
@@ -138,9 +141,6 @@ function cell(
     alone: column.startsWith("sts-"),
   };
 }
-
-/** States whose sources nobody reads again. */
-const READ_ONCE: readonly StateName[] = ["CaptureContext", "PreviewCredentials"];
 
 /** Evidence that has a time of its own, which even a fault that heals may use up. */
 function mayMiss(state: StateName, column: string): string | null {
