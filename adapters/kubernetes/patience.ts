@@ -15,9 +15,9 @@ const MOMENTARY: readonly number[] = [401, 409, 410];
 
 /**
  * Asks again where that is likely to help, as long as the caller has the time: after what the API
- * server asked for where it is busy (Retry-After, which all requests wait for), and shortly after a read that failed at once, so
- * that one lost answer does not lose a source of evidence. Where the caller has not that much time
- * left, the workflow waits instead, at no cost.
+ * server asked for where it is busy (Retry-After, which all requests wait for), and shortly after a
+ * read that failed at once, so that one lost answer does not lose a source of evidence. Where the
+ * caller has not that much time left, the workflow waits instead, at no cost.
  *
  * Errors: `KubernetesThrottled` (transient) with what the server asked for.
  *

@@ -5,21 +5,19 @@ import { type ProtectedLabels, protectedLabels } from "../brakes/protected-label
 import type { CaseRef, Execution } from "../case/case.ts";
 import { CLAIM_NEEDS, claimTarget, spreadClaim } from "../case/claim.ts";
 import type { NetworkFacts } from "../cluster/network.ts";
-import { PermanentError, TransientError } from "../errors.ts";
 import { artefactKey } from "../evidence/keys.ts";
 import type * as schemas from "../evidence/schemas/quarantine.ts";
 import type { Artefact, Stored } from "../evidence/store.ts";
-import type { Surroundings } from "../kubernetes.ts";
 import type { ClusterFor, Needs, StoreFor } from "../needs.ts";
 import { containerIdsOf, proveTarget } from "../target/prove.ts";
 import { describeTarget, type Target } from "../target/target.ts";
-import { type Before, before, isFresh } from "./before.ts";
+import type { Before } from "./before.ts";
 import { type CarriedOut, carryOut, nameTakenError } from "./carry-out.ts";
-import { CASE_LABEL } from "./labels.ts";
 import { type Owner, readOwner } from "./owner.ts";
 import { nameTaken, type Plan } from "./plan.ts";
 import { planNamespaceQuarantine } from "./plan-namespace.ts";
 import { planPodQuarantine } from "./plan-pod.ts";
+import { seeAgain, surroundingsOf } from "./see-again.ts";
 import type { QuarantineSettings } from "./settings.ts";
 
 export const APPLY_POLICY_NEEDS = {
@@ -170,35 +168,6 @@ async function isSameNamespace({ target }: Plan, kubernetes: Reads): Promise<boo
   return (await kubernetes.namespace(target.namespace))?.metadata.uid === target.uid;
 }
 
-/**
- * How the pod of a plan that an earlier attempt kept stands now, which may be hours later. Null when
- * the plan is fresh, when its first write, the pod's labels, was made, and when it cannot be seen:
- * then the verdict is careful, and the containment waits for nothing.
- */
-async function seeAgain(
-  { target, plannedAt }: Plan,
-  network: NetworkFacts,
-  { kubernetes, now }: Ports,
-): Promise<Before | null> {
-  if (target.kind !== "pod" || isFresh(plannedAt, now())) return null;
-  const { namespace } = target;
-  try {
-    const pod = await kubernetes.pod(namespace, target.name);
-    if (pod?.metadata.uid !== target.uid || CASE_LABEL in (pod.metadata.labels ?? {})) return null;
-    const [policies, found, surroundings] = await Promise.all([
-      kubernetes.policies(namespace, network.policyKinds),
-      kubernetes.namespace(namespace),
-      surroundingsOf(kubernetes, namespace),
-    ]);
-    const namespaceLabels = found?.metadata.labels ?? {};
-    return before({ pod, policies, namespaceLabels, surroundings, network });
-  } catch (error) {
-    const ours = error instanceof TransientError || error instanceof PermanentError;
-    if (!ours || error.name === "KubernetesThrottled") throw error;
-    return null;
-  }
-}
-
 interface Left extends Braked {
   readonly outcome: "refused" | "joined";
   readonly reason: string;
@@ -292,13 +261,4 @@ export async function makePlan(
   const plan: Plan = { ...made, notes: [...made.notes, ...found.notes] };
   const containerIds = pod ? [...containerIdsOf(pod)] : [];
   return { plan, taken: nameTaken(plan, policies), containerIds };
-}
-
-/** That they cannot be read must not stop a containment; its verdict is careful then. */
-async function surroundingsOf(kubernetes: Reads, namespace: string): Promise<Surroundings | null> {
-  try {
-    return await kubernetes.surroundings(namespace);
-  } catch {
-    return null;
-  }
 }
