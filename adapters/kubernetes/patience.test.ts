@@ -55,6 +55,20 @@ describe("an API server that is busy", () => {
     expect(waited).toEqual([3_000]);
   });
 
+  test("silences nobody for an hour with one answer", async () => {
+    const busy = { status: 503, body: {}, retryAfterMs: 3_600_000 };
+    let time = 0;
+    const answers = [busy];
+    const transport = patientTransport(async () => answers.shift() ?? GOOD, {
+      ...{ msLeft: () => 10_000, wait: async () => {}, now: () => time },
+    });
+
+    await expect(transport(READ)).rejects.toThrow("try again in 3600000 ms");
+    await expect(transport(READ)).rejects.toThrow("the API server is busy");
+    time = 31_000;
+    expect(await transport(READ)).toEqual(GOOD);
+  });
+
   test("is left to the workflow where it asks for more time than the function has", async () => {
     const busy = { status: 429, body: {}, retryAfterMs: 3_000 };
     const { transport, waited } = prepare({ leftMs: 10_000 }, busy, busy, busy);

@@ -10,6 +10,8 @@ const FAILED_AT_ONCE_MS = 1_000;
 
 /** What an overloaded API server answers; with a Retry-After it is worth asking again. */
 const BUSY: readonly number[] = [429, 503];
+/** Other requests are held back no longer: one answer must not silence a function for an hour. */
+const QUIET_AT_MOST_MS = 30_000;
 /** What a read is told for a moment: a token or a cache that is not known yet, or no more. */
 const MOMENTARY: readonly number[] = [401, 409, 410];
 
@@ -80,7 +82,7 @@ export function patientTransport(
       const answer = await (request.method === "GET" ? read : transport)(request);
       const { status, retryAfterMs } = answer;
       if (!BUSY.includes(status) || retryAfterMs === undefined) return answer;
-      quietUntil = Math.max(quietUntil, now() + retryAfterMs);
+      quietUntil = Math.max(quietUntil, now() + Math.min(retryAfterMs, QUIET_AT_MOST_MS));
       await waitFor(retryAfterMs, String(status));
     }
   };
