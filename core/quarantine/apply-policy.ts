@@ -52,7 +52,7 @@ export interface AppliedPolicy {
   readonly caseId: string;
   readonly quarantinedAt: string;
   readonly applied: readonly CarriedOut[];
-  /** How the target stood right before the first write, where an earlier attempt kept the plan. */
+  /** How the target stood right before the first write, where an earlier attempt kept the plan over a minute before. */
   readonly before?: Before;
 }
 

@@ -129,7 +129,7 @@ export const AppliedPolicy = z.strictObject({
   quarantinedAt: time("When the last write of the first phase was answered"),
   applied: list(CarriedOut).describe("What was written"),
   before: Before.optional().describe(
-    "How the target stood right before the first write, where an earlier attempt had kept the plan and written nothing",
+    "How the target stood right before the first write, where an earlier attempt had kept the plan over a minute before and written nothing",
   ),
 });
 export type AppliedPolicy = z.infer<typeof AppliedPolicy>;
