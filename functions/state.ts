@@ -36,7 +36,8 @@ export function state<Input extends z.ZodType, Output>(
   run: (input: z.output<Input>, execution: Execution) => Promise<Output>,
 ) {
   metrics.setDefaultDimensions({ state: name });
-  return middy()
+  // Its own answer to a function that is out of time would leave the process alive with unfinished work.
+  return middy({ timeoutEarlyInMillis: 0 })
     .use(injectLambdaContext(logger, { resetKeys: true }))
     .use(logMetrics(metrics, { captureColdStartMetric: true }))
     .use(logFailure(name))

@@ -1,22 +1,15 @@
 /** Runs one cell of the matrix on a stage and says how it ended. */
 import { randomUUID } from "node:crypto";
 import type { ExecutionReport } from "../../adapters/aws/executions.ts";
-import type { RunResult } from "../../core/evidence/record-run.ts";
-import { createShop, type NodeGroup } from "../../local/scene.ts";
-import {
-  beyond,
-  gapsOf,
-  policiesOf,
-  type Subject,
-  wrongWithContainment,
-  wrongWithRefusal,
-} from "./assess.ts";
+import type { NodeGroup } from "../../local/scene.ts";
 import { RETRY_AFTER_SECONDS } from "./faults.ts";
 import type { Seen } from "./laid-faults.ts";
-import { alertAbout, freshNamespace, type Look, lookAt, type Place } from "./place.ts";
+import { type Look, lookAt, type Place } from "./place.ts";
+import { playbookOf } from "./playbook.ts";
 import { closeShop } from "./shops.ts";
-import type { Cell } from "./table.ts";
-import { asTest, type Undisturbed } from "./undisturbed.ts";
+import { type Cell, missing } from "./table.ts";
+import { trialOf } from "./trials/index.ts";
+import type { Undisturbed } from "./undisturbed.ts";
 
 export interface Outcome {
   readonly id: string;
@@ -39,32 +32,27 @@ export async function runCell(
 ): Promise<Outcome> {
   const startedAt = performance.now();
   const look = lookAt(place);
-  const shop = await createShop(place, freshNamespace(), nodeGroup);
-  const [victim] = shop.checkout.pods;
-  if (!victim) throw new Error("the shop has no checkout pod");
-  const subject = { shop, victim, policiesBefore: await policiesOf(shop.namespace, look) };
-
-  const body = await alertAbout(shop.namespace, victim);
   const { event } = undisturbed;
-  const sent = cell.state === "RecordIgnored" ? asTest(body) : body;
-  const name = `${cell.id.replaceAll(/[^A-Za-z0-9]+/g, "-")}-${randomUUID().slice(0, 8)}`;
+  const trial = await trialOf(cell.state, { place, look, nodeGroup, event }, undisturbed);
+  const name = `${cell.id.replaceAll(/[^A-Za-z0-9]+/g, "-")}-${randomUUID().slice(0, 8)}`.slice(
+    -80,
+  );
   const fault = await place.faults.lay({
     ...cell.fault(undisturbed.seen(cell.state)),
-    execution: cell.alone ? null : name.slice(-80),
+    execution: cell.column.startsWith("sts-") ? null : name,
     state: cell.state,
   });
   if (cell.alone) await place.faults.endProcessesOf(`local-eks-containment-${cell.state}`);
-  const input = { ...event, detail: { ...event.detail, body: sent } };
-  const arn = await look.start(name.slice(-80), input);
+  const arn = await look.start(playbookOf(cell.state), name, trial.input);
 
   const first = await look.end(arn);
   const healedAt = Date.now();
   const met = await fault.heal();
   const last = first.status === "SUCCEEDED" ? first : await redriven(arn, look);
   // A redrive is a person's, who need not wait.
-  const seen = (await place.faults.seen(name.slice(-80))).filter(({ at }) => at < healedAt);
-  const { end, wrong } = await assess({ first, last, subject, undisturbed, look });
-  await closeShop(shop, place);
+  const seen = (await place.faults.seen(name)).filter(({ at }) => at < healedAt);
+  const { end, wrong } = await trial.judge({ first, last });
+  await closeShop(trial.shop, place);
   return {
     id: cell.id,
     expected: cell.end,
@@ -82,54 +70,12 @@ export async function runCell(
 }
 
 function isRight(end: string, { state, end: usual, mayMiss }: Cell): boolean {
-  return end === usual || (mayMiss !== null && end === `contained, ${state} missing`);
+  return end === usual || (mayMiss !== null && end === missing(state));
 }
 
 async function redriven(arn: string, look: Look): Promise<ExecutionReport> {
   await look.runs.redrive(arn);
   return look.end(arn);
-}
-
-interface Ended {
-  readonly first: ExecutionReport;
-  readonly last: ExecutionReport;
-  readonly subject: Subject;
-  readonly undisturbed: Undisturbed;
-  readonly look: Look;
-}
-
-async function assess({
-  first,
-  last,
-  subject,
-  undisturbed,
-  look,
-}: Ended): Promise<{ readonly end: string; readonly wrong: readonly string[] }> {
-  const failed = first.status !== "SUCCEEDED";
-  const why = `${first.error}: ${first.cause}`.slice(0, 300);
-  if (last.status !== "SUCCEEDED") {
-    const again = `${last.error}: ${last.cause}`.slice(0, 300);
-    return { end: last.status, wrong: [`failed with ${why}`, `redriven, with ${again}`] };
-  }
-  const by = (end: string) => (failed ? `failed, then ${end} by redrive` : end);
-  const output = last.output as RunResult | { readonly outcome: "ignored" };
-  if (!("verdict" in output)) {
-    const policies = await policiesOf(subject.shop.namespace, look);
-    const changed = policies.join() !== subject.policiesBefore.join();
-    return { end: by("refused"), wrong: changed ? ["an ignored alert changed policies"] : [] };
-  }
-  if (output.verdict === "ignored") {
-    return { end: by("refused"), wrong: await wrongWithRefusal(subject, output, look) };
-  }
-  const wrong = await wrongWithContainment(subject, output, look);
-  const lacking = beyond(await gapsOf(output, look), undisturbed.gaps);
-  const unverified = output.verdict === "unverified" && lacking.includes("SnapshotAfter");
-  if (output.verdict !== "contained" && !unverified) {
-    const reasons = output.reasons.map(({ code, message }) => `${code}: ${message}`);
-    return { end: by(output.verdict), wrong: [...wrong, ...reasons] };
-  }
-  const list = lacking.length === 0 ? "" : `, ${lacking.join(" and ")} missing`;
-  return { end: failed ? by(`contained${list}`) : `contained${list}`, wrong };
 }
 
 /** Timers are a little early, and clocks are read in whole milliseconds. */

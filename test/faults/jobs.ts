@@ -1,4 +1,5 @@
 /** Everything that `npm run faults` can run, of every layer, under one shape. */
+import type { StateName } from "../../functions/contract.ts";
 import type { NodeGroup } from "../../local/scene.ts";
 import { ALERT_CELLS, runAlertCell } from "./alerts.ts";
 import { type Outcome, runCell } from "./cell.ts";
@@ -15,6 +16,8 @@ export interface Where {
 
 /** One cell of the matrix, and how it is run. */
 export interface Job {
+  /** The state that the fault strikes; null where it strikes none of a stage's. */
+  readonly state: StateName | null;
   /** State, column and variant: `ApplyPolicy/kubernetes-503/briefly`. */
   readonly id: string;
   readonly end: string;
@@ -33,12 +36,14 @@ export const JOBS: readonly Job[] = [
   })),
   ...ALERT_CELLS.map((cell) => ({
     ...cell,
+    state: null,
     alone: false,
     run: ({ place, nodeGroup }: Where) => runAlertCell(cell, place, nodeGroup),
   })),
   ...UNIT_CELLS.map((cell) => ({
     ...cell,
     because: null,
+    state: null,
     alone: false,
     run: () => runUnitCell(cell),
   })),

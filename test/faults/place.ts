@@ -15,6 +15,7 @@ import type { NodeGroup, ScenePod } from "../../local/scene.ts";
 import type { AwsClientConfig } from "../../local/stage.ts";
 import { waitFor } from "../../local/wait.ts";
 import type { Faults } from "./control.ts";
+import type { Playbook } from "./playbook.ts";
 
 /** From the start of an execution, or its redrive, to its end: EC2's throttling is waited out long. */
 const END_LIMIT_MS = 900_000;
@@ -44,13 +45,11 @@ export function lookAt({ aws, kubernetes, deployment }: Place) {
 
     sendToQueue: (body: string) => sendToQueue(sqs, deployment.alertQueueUrl, body),
 
-    /** Starts the playbook with an event as the bus hands it over. Returns the execution's ARN. */
-    async start(name: string, event: unknown): Promise<string> {
+    /** Starts a playbook. Returns the execution's ARN. */
+    async start(playbook: Playbook, name: string, input: unknown): Promise<string> {
+      const stateMachineArn = deployment.stateMachineArn.replace(/contain$/, playbook);
       const { executionArn = "" } = await sfn.send(
-        new StartExecutionCommand({
-          ...{ stateMachineArn: deployment.stateMachineArn, name },
-          input: JSON.stringify(event),
-        }),
+        new StartExecutionCommand({ stateMachineArn, name, input: JSON.stringify(input) }),
       );
       return executionArn;
     },

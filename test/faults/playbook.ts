@@ -1,18 +1,31 @@
-/** What the playbook itself says of its states, so that a new one gets its cells by itself. */
+/** What the playbooks themselves say of their states, so that a new one gets its cells by itself. */
 import type { Needs } from "../../core/needs.ts";
 import { STATES, type StateName } from "../../functions/contract.ts";
 import { NEEDS } from "../../functions/needs.ts";
 import { workflowNamed } from "../../workflows/definition.ts";
 import type { Service } from "./asked.ts";
 
-/** A cell is a run of this workflow. */
-const { states, invokes } = workflowNamed("contain");
+/** The workflows of a stage, each by the name of its file. */
+export const PLAYBOOKS = ["contain", "reverify", "drain", "record-failure"] as const;
+export type Playbook = (typeof PLAYBOOKS)[number];
+
+const workflows = PLAYBOOKS.map((playbook) => ({ playbook, ...workflowNamed(playbook) }));
+
+/** The playbook that a state is of: each is of one. */
+export function playbookOf(state: StateName): Playbook {
+  return workflowOf(state).playbook;
+}
+
+function workflowOf(state: StateName) {
+  const found = workflows.find(({ invokes }) => invokes.includes(state));
+  if (!found) throw new Error(`no playbook has a state ${state}`);
+  return found;
+}
 
 /** True when the run goes on without what the state should have done. */
 export function isCaught(state: StateName): boolean {
-  return (
-    states.get(state)?.Catch.some(({ ErrorEquals }) => ErrorEquals.includes("States.ALL")) ?? false
-  );
+  const { Catch = [] } = workflowOf(state).states.get(state) ?? {};
+  return Catch.some(({ ErrorEquals }) => ErrorEquals.includes("States.ALL"));
 }
 
 /** The services that a state calls. */
@@ -33,10 +46,17 @@ export function servicesOf(state: StateName): ReadonlySet<Service> {
 /** True when a state changes something in the cluster. */
 export function writesToCluster(state: StateName): boolean {
   const { kubernetes }: Needs = NEEDS[state];
-  return (kubernetes?.patches ?? kubernetes?.makes ?? kubernetes?.deletes) !== undefined;
+  const { patches, makes, deletes, evicts } = kubernetes ?? {};
+  return (patches ?? makes ?? deletes ?? evicts) !== undefined;
+}
+
+/** True when a state changes anything at all. */
+export function writes(state: StateName): boolean {
+  const { evidence }: Needs = NEEDS[state];
+  return writesToCluster(state) || evidence?.writes !== undefined;
 }
 
 /** The states that ask anything of anybody; what the others do is between them and their input. */
 export const STATES_THAT_ASK: readonly StateName[] = STATES.filter(
-  (state) => invokes.includes(state) && servicesOf(state).size > 0,
+  (state) => servicesOf(state).size > 0,
 );

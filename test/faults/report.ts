@@ -6,18 +6,20 @@ import type { Result, Results } from "./results.ts";
 const VARIANTS = ["briefly", "lasting", "from-the-first-write", "at-the-first-write", "unit"];
 
 const SIGNS: readonly (readonly [RegExp, string])[] = [
-  [/^contained$/, "C"],
-  [/^contained, \w+ missing$/, "M"],
-  [/^failed, then contained by redrive$/, "F"],
+  [/^(contained|drained|told)$/, "C"],
+  [/^(contained|drained|told), \w+ missing$/, "M"],
+  [/^failed, then (contained|drained|told) by redrive$/, "F"],
+  [/^contained by the next look$/, "N"],
   [/^refused$/, "R"],
   [/^failed, then refused by redrive$/, "FR"],
 ];
 
 /** What is in the cells, in the words of the ends. */
 const LEGEND = [
-  "C: `contained`",
-  "M: `contained, <state> missing`, as the manifest or the state's own artefact says",
-  "F: `failed, then contained by redrive`",
+  "C: `contained`; of the drain `drained`, of the message about a failure `told`",
+  "M: the same without the state's part, as the manifest, the state's own artefact or the message says",
+  "F: `failed`, then `contained`, `drained` or `told` by redrive",
+  "N: `contained by the next look`: this one did not say that it is contained",
   "R: `refused`: nothing was changed, and the run says why",
   "FR: `failed, then refused by redrive`",
   "!: otherwise than the table says, which is a defect",

@@ -78,7 +78,8 @@ async function runAll(cells: readonly Job[], lanes: number, write: boolean): Pro
     const groups = Array.from({ length: lanes }, (_, lane) => nodesOfLane(lane));
     for (const group of groups) await createNodes(stage, group);
     console.error("without a fault, for comparison");
-    const undisturbed = await runUndisturbed(place, nodesOfLane(0));
+    const states = cells.flatMap(({ state }) => state ?? []);
+    const undisturbed = await runUndisturbed(place, nodesOfLane(0), states);
     const outcomes = await inLanes(cells, lanes, async (cell, lane) => {
       const outcome = await runOne(cell, lane, place, undisturbed);
       if (write) keepResults([outcome], new Date());

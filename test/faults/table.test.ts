@@ -1,6 +1,8 @@
 import { expect, test } from "vitest";
 import { NEEDS } from "../../functions/needs.ts";
+import { workflows } from "../../workflows/definition.ts";
 import { JOBS } from "./jobs.ts";
+import { PLAYBOOKS } from "./playbook.ts";
 import { matrix, page } from "./report.ts";
 import { CELLS } from "./table.ts";
 
@@ -22,7 +24,13 @@ test("a state has the columns of what it declares that it needs, and no others",
   expect(services.get("RecordIgnored")).toEqual(["s3", "crash"]);
   expect(services.get("FollowSnapshots")).toEqual(["s3", "ec2", "crash"]);
   expect(services.get("RecordRun")).toEqual(["s3", "events", "crash"]);
+  expect(services.get("ListOpenCases")).toEqual(["s3", "eks", "crash"]);
+  expect(services.get("RecordDrain")).toEqual(["s3", "crash"]);
   expect(services.get("ApplyPolicy")).toEqual(["kubernetes", "s3", "sts", "crash", "out"]);
+});
+
+test("every workflow of a stage is in the matrix", () => {
+  expect(workflows().map(({ name }) => name)).toEqual(PLAYBOOKS.toSorted());
 });
 
 test("each cell has a line of its own by which it can be run again", () => {
@@ -39,6 +47,8 @@ test("only a write can fail where a state writes to the cluster", () => {
     "ApplyPolicy",
     "CompletePolicy",
     "PreserveNode",
+    "ReapplyPolicy",
+    "DrainNode",
   ]);
 });
 
@@ -48,6 +58,10 @@ test("what the playbook catches goes on without; what it does not, fails and is 
   expect(endOf("SnapshotAfter/kubernetes-403/lasting")).toBe("contained, SnapshotAfter missing");
   expect(endOf("RecordRun/s3-denied/lasting")).toBe("failed, then contained by redrive");
   expect(endOf("RecordRun/s3-503/briefly")).toBe("contained");
+  expect(endOf("ReapplyPolicy/s3-503/lasting")).toBe("contained by the next look");
+  expect(endOf("ListOpenCases/s3-503/lasting")).toBe("failed, then contained by redrive");
+  expect(endOf("DrainNode/kubernetes-409/lasting")).toBe("failed, then drained by redrive");
+  expect(endOf("RecordFailure/s3-denied/lasting")).toBe("told, RecordFailure missing");
 });
 
 test("the matrix shows what was run, what was not, and what is wrong", () => {

@@ -6,15 +6,31 @@
 import type { StateName } from "../../functions/contract.ts";
 import { COLUMNS, type FaultKind } from "./faults.ts";
 import type { Fault, Seen } from "./laid-faults.ts";
-import { isCaught, STATES_THAT_ASK, servicesOf, writesToCluster } from "./playbook.ts";
+import {
+  isCaught,
+  type Playbook,
+  playbookOf,
+  STATES_THAT_ASK,
+  servicesOf,
+  writes,
+  writesToCluster,
+} from "./playbook.ts";
+
+/** What is true once a playbook has done what it is for. */
+const DONE = {
+  contain: "contained",
+  reverify: "contained",
+  drain: "drained",
+  "record-failure": "told",
+} as const satisfies Readonly<Record<Playbook, string>>;
+type Done = (typeof DONE)[Playbook] | "refused";
 
 /** How a cell may end; anything else is a defect. */
 export type End =
-  | "contained"
-  | `contained, ${StateName} missing`
-  | "failed, then contained by redrive"
-  | "refused"
-  | "failed, then refused by redrive";
+  | Done
+  | `${Done}, ${StateName} missing`
+  | `failed, then ${Done} by redrive`
+  | "contained by the next look";
 
 /**
  * - `briefly`: the fault meets two requests, or kills once, and is gone.
@@ -33,7 +49,7 @@ export interface Cell {
   readonly end: End;
   /** Why the state may be missing as well; null: it may not. */
   readonly mayMiss: string | null;
-  /** The cell must be alone on the stage: its fault knows no execution. */
+  /** The cell must be alone on the stage: its fault knows no execution, or its run every case. */
   readonly alone: boolean;
   /** What lies in wait, but for whom. `undisturbed` is what the state asked for without a fault. */
   readonly fault: (undisturbed: readonly Seen[]) => Omit<Fault, "execution" | "state">;
@@ -84,8 +100,12 @@ function serviceCells(state: StateName): readonly Cell[] {
   );
 }
 
-/** Killed at its first write, in the middle of its writes, after its last one; or again and again. */
+/**
+ * Killed at its first write, in the middle of its writes, after its last one; or again and again. Where
+ * a state only reads, at its first request.
+ */
 function crashCells(state: StateName): readonly Cell[] {
+  const begins = writes(state) ? "write" : "request";
   const kill = (when: "before" | "after", times: number | null) =>
     ({ service: "any", times, does: { kind: "kill", when } }) as const;
   const crash = (
@@ -95,16 +115,20 @@ function crashCells(state: StateName): readonly Cell[] {
     kind: FaultKind = "transient",
   ) => cell({ state, column, variant, kind }, fault);
   return [
-    crash("crash-before", "briefly", () => ({ ...kill("before", 1), begins: "write" })),
-    crash("crash-before", "lasting", () => ({ ...kill("before", null), begins: "write" })),
-    crash("crash-between", "briefly", (seen) => ({
-      ...kill("after", 1),
-      begins: { label: middle(writesIn(seen)) },
-    })),
-    crash("crash-after", "briefly", (seen) => ({
-      ...kill("after", 1),
-      begins: { label: writesIn(seen).at(-1) ?? "" },
-    })),
+    crash("crash-before", "briefly", () => ({ ...kill("before", 1), begins })),
+    crash("crash-before", "lasting", () => ({ ...kill("before", null), begins })),
+    ...(writes(state)
+      ? [
+          crash("crash-between", "briefly", (seen) => ({
+            ...kill("after", 1),
+            begins: { label: middle(writesIn(seen)) },
+          })),
+          crash("crash-after", "briefly", (seen) => ({
+            ...kill("after", 1),
+            begins: { label: writesIn(seen).at(-1) ?? "" },
+          })),
+        ]
+      : []),
     ...(servicesOf(state).has("kubernetes")
       ? [
           crash("out-of-memory", "briefly", () => ({
@@ -136,9 +160,9 @@ function cell(
   const heals = variant === "at-the-first-write" || (variant === "briefly" && kind === "transient");
   return {
     ...{ id, state, column, variant, fault },
-    end: heals ? healed(state) : lasted(state),
+    end: heals ? doneBy(state) : lasted(state),
     mayMiss: heals ? mayMiss(state, column) : null,
-    alone: column.startsWith("sts-"),
+    alone: column.startsWith("sts-") || state === "ListOpenCases",
   };
 }
 
@@ -151,13 +175,17 @@ function mayMiss(state: StateName, column: string): string | null {
   return null;
 }
 
-function healed(state: StateName): End {
-  return state === "RecordIgnored" ? "refused" : "contained";
+function doneBy(state: StateName): Done {
+  return state === "RecordIgnored" ? "refused" : DONE[playbookOf(state)];
+}
+
+/** The end of a run that went on without the state. */
+export function missing(state: StateName): End {
+  return `${doneBy(state)}, ${state} missing`;
 }
 
 function lasted(state: StateName): End {
-  if (isCaught(state)) return `contained, ${state} missing`;
-  return state === "RecordIgnored"
-    ? "failed, then refused by redrive"
-    : "failed, then contained by redrive";
+  if (!isCaught(state)) return `failed, then ${doneBy(state)} by redrive`;
+  // A look is not repeated by a redrive: the schedule looks again, and again.
+  return playbookOf(state) === "reverify" ? "contained by the next look" : missing(state);
 }

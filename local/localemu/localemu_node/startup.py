@@ -16,6 +16,7 @@ CORRECTIONS = (
     "eks",
     "eks_clusters",
     "sts",
+    "assumed_roles",
     "pipes",
     "s3",
     "events",
