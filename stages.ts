@@ -38,6 +38,7 @@ const STAGES: Readonly<Record<string, z.input<typeof Stage>>> = {
     },
     preservation: { forensicCopy: { accountId: "111111111111", region: "eu-west-1" } },
     evidence: { retentionDays: 1 },
+    operations: { alertsAtOnce: 4 }, // they share the laptop's few cores
   },
   /** An example: a new, fully private cluster with a bastion, to try the product out on AWS. */
   new: {

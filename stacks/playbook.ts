@@ -40,8 +40,9 @@ const DEFAULT_TIMEOUT_SECONDS = 10;
  * How many of a function run at once. They share what the account has with everything else in it, so
  * a flood of alerts must not take all, nor be kept from starting by others.
  */
-const CONCURRENCY: Partial<Record<StateName, number>> = { Triage: 20, OpenCase: 20 };
-const DEFAULT_CONCURRENCY = 10;
+const CONCURRENCY = 10;
+/** Every alert comes to these, and most no further: the stage's settings say how many at once. */
+const FOR_EVERY_ALERT: readonly StateName[] = ["Triage", "OpenCase"];
 
 /** The playbooks: one function per state, a state machine per workflow, the bus, the dead letters. */
 export function playbook({ stack, app }: StackContext) {
@@ -107,7 +108,9 @@ export function playbook({ stack, app }: StackContext) {
       role,
       timeout: TIMEOUT_SECONDS[state] ?? DEFAULT_TIMEOUT_SECONDS,
       memorySize: 1024, // CPU comes with memory, and a cold start is CPU
-      reservedConcurrentExecutions: CONCURRENCY[state] ?? DEFAULT_CONCURRENCY,
+      reservedConcurrentExecutions: FOR_EVERY_ALERT.includes(state)
+        ? settings.operations.alertsAtOnce
+        : CONCURRENCY,
       logGroup: logs,
       environment: {
         EVIDENCE_BUCKET: bucket.bucketName,

@@ -231,6 +231,18 @@ describe.each(STAGE_NAMES)("stage %s", (stage) => {
       }
     });
 
+    test("reserve as much of the account's concurrency as docs/deploy.md says", () => {
+      if (stage === "local") return; // it has little of a laptop
+      const units = functionsOfOurs().map(([, { Properties }]) =>
+        Number(Properties?.ReservedConcurrentExecutions),
+      );
+      const reserved = units.reduce((sum, each) => sum + each, 0);
+
+      const page = readFileSync("docs/deploy.md", "utf8");
+      expect(page).toContain(`reserve ${reserved} (`);
+      expect(page).toContain(`At least ${reserved + 100} free units`);
+    });
+
     test("are all that runs, but for the one that empties the default security group at deployment", () => {
       const others = made
         .ofType("AWS::Lambda::Function")

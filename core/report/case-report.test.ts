@@ -139,7 +139,10 @@ test("each attempt that failed stands in its case's report with its cause, and h
     ["attempt 1 ended FAILED (KubernetesUnavailable)", failure.cause],
     ["Done by then", "The plan is kept."],
     ["Open then", "Take the target as not contained."],
-    ["Redrive", `npx containment redrive ${execution.name}, unless that was done since`],
+    [
+      "Redrive",
+      `npx containment redrive ${execution.name} --stage ${ABOUT.stage}, unless that was done since`,
+    ],
     ["attempt 2 ended ABORTED", "it gave no cause"],
     ["Done by then", "The plan is kept."],
     ["Open then", "Take the target as not contained."],

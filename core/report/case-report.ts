@@ -75,7 +75,12 @@ export function caseReport(
         ),
       },
       ...(failures.length > 0
-        ? [{ title: "What failed", rows: failures.flatMap(rowsOfFailure) }]
+        ? [
+            {
+              title: "What failed",
+              rows: failures.flatMap((each) => rowsOfFailure(each, about.stage)),
+            },
+          ]
         : []),
       ...runs.flatMap(sectionsOf),
     ],
@@ -89,7 +94,7 @@ function failureInTime(failure: FailureRecord): Row {
   return [endedAt ?? recordedAt, endOfAttempt(failure), execution.arn];
 }
 
-function rowsOfFailure(failure: FailureRecord): readonly Row[] {
+function rowsOfFailure(failure: FailureRecord, stage: string): readonly Row[] {
   const { cause, redrivable, notRedrivable, standing, execution } = failure;
   return [
     [endOfAttempt(failure), cause ?? "it gave no cause"],
@@ -98,7 +103,7 @@ function rowsOfFailure(failure: FailureRecord): readonly Row[] {
     [
       "Redrive",
       redrivable
-        ? `npx containment redrive ${execution.name}, unless that was done since`
+        ? `npx containment redrive ${execution.name} --stage ${stage}, unless that was done since`
         : `not possible: ${notRedrivable ?? "Step Functions does not say why"}`,
     ],
   ];

@@ -87,27 +87,31 @@ export function page(jobs: readonly Job[], results: Results): string {
   }
   return `# The fault matrix
 
-Written by \`npm run faults -- --write\`. Every state of the playbook that asks anything of anybody,
-times everything that can go wrong there, on a local stage: the real API server and the emulated AWS,
-with proxies between them and the functions. Which faults a state has is derived from what it declares
-that it needs (\`functions/needs.ts\`), its expected end from the kind of the fault and from whether the
-playbook catches the state (\`test/faults/table.ts\`).
+Written by \`npm run faults -- --write\`. Every state of every workflow of a stage that asks anything of
+anybody, times everything that can go wrong there, on a local stage: the real API server and the
+emulated AWS, with proxies between them and the functions. Which faults a state has is derived from what
+it declares that it needs (\`functions/needs.ts\`), its expected end from the kind of the fault and from
+whether the workflow catches the state (\`test/faults/table.ts\`).
 
-A cell is one run in a shop of its own. The fault strikes one state of that run: *briefly* (two
+A cell is one execution in a shop of its own: an alert that is contained, a contained pod whose policy
+somebody deleted and that is looked at again, a contained pod whose node is drained, or a failure that is
+told. The fault strikes one state of it: *briefly* (two
 requests, or one kill), *lasting* (until the cause is removed, just before the redrive), or *from the
 first write on*, when reads have gone through; the cells of a column are in this order. Afterwards the
 cluster, EC2 and the bucket are looked at: the quarantine is there exactly once, one replacement was
 started, no volume was snapshotted twice, the target's marker is the case's, and \`verify\` finds
-nothing wrong with the evidence. A fault that met no request fails the cell. After a 429 the state must
-stay away for as long as \`Retry-After\` says.
+nothing wrong with the evidence. A drain must have left the pod alone on its node, the failure must stand
+in its case once, and a look that did not see the quarantine must not have said that it holds. A fault
+that met no request fails the cell. After a 429 the state must stay away for as long as \`Retry-After\`
+says.
 
 ${LEGEND.map((line) => `- ${line}`).join("\n")}
 
 \`npm run faults -- --only ApplyPolicy/kubernetes-503/lasting\` runs one cell, \`--only '*/s3-503'\` a
-column, \`--left\` those that have no good end yet, \`--list\` names all. STS knows no execution: its
-cells run alone. Out of memory is a process that gets no more of it (\`prlimit\`) and a long answer. The
-unit layer kills a state before and after every call that it makes. Tasks that the playbook does itself
-(the kill switch, the notification, what it asks CloudTrail and GuardDuty) pass no proxy:
+column, \`--left\` those that have no good end yet, \`--list\` names all. STS knows no execution, and
+ListOpenCases lists every case: their cells run alone. Out of memory is a process that gets no more of it (\`prlimit\`) and a long answer. The
+unit layer kills a state before and after every call that it makes. Tasks that a workflow does itself
+(the kill switch, the notifications, what it asks CloudTrail and GuardDuty) pass no proxy:
 \`test/e2e/alone/missing-rights.test.ts\` refuses them.
 
 ## Last run
