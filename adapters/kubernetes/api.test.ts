@@ -78,6 +78,9 @@ describe("reading", () => {
   });
 });
 
+/** As the API server says it. */
+const ANOTHER = "Precondition failed: UID in precondition: uid-1, UID in object meta: uid-2";
+
 describe("evicting", () => {
   const CART = { namespace: "payments", name: "cart-1", uid: "uid-1" };
 
@@ -91,15 +94,29 @@ describe("evicting", () => {
     });
   });
 
-  test.each([
-    [404, null],
-    [409, null],
-    [429, "said why"],
-    [500, "said why"],
-  ])("takes %i as %s", async (status, answer) => {
-    const { api } = prepare({ status, body: { message: "said why" } });
+  const TWO = "This pod has more than one PodDisruptionBudget, which is not supported.";
+  const NOTHING_LEFT = {
+    details: { causes: [{ reason: "DisruptionBudget" }] },
+    message: "none left",
+  };
 
-    expect(await api.evict(CART)).toBe(answer);
+  test.each([
+    ["a pod that is gone as evicted", 404, {}, null],
+    ["another pod of its name as evicted", 409, { message: ANOTHER }, null],
+    ["a budget with nothing left as a refusal", 429, NOTHING_LEFT, "none left"],
+    ["two budgets as a refusal", 500, { message: TWO }, TWO],
+  ])("takes %s", async (_, status, body, answer) => {
+    expect(await prepare({ status, body }).api.evict(CART)).toBe(answer);
+  });
+
+  test.each([
+    [409, "KubernetesConflict"],
+    [429, "KubernetesThrottled"],
+    [500, "KubernetesUnavailable"],
+  ])("takes %i of an API server in trouble for its trouble", async (status, name) => {
+    const { api } = prepare({ status, body: { message: "too much to do" } });
+
+    await expect(api.evict(CART)).rejects.toMatchObject({ name });
   });
 });
 
@@ -179,11 +196,19 @@ describe("a policy of our own", () => {
     });
   });
 
-  test("is deleted by its UID, and what bears its name by then is left alone", async () => {
-    const { api, asked } = prepare({ status: 409, body: {} });
+  const POLICY = { ...POD, apiVersion: "networking.k8s.io/v1", kind: "NetworkPolicy" };
 
-    await api.delete({ ...POD, apiVersion: "networking.k8s.io/v1", kind: "NetworkPolicy" });
+  test("is deleted by its UID, and what bears its name by then is left alone", async () => {
+    const { api, asked } = prepare({ status: 409, body: { message: ANOTHER } });
+
+    await api.delete(POLICY);
     expect(asked[0]?.body?.content).toMatchObject({ preconditions: { uid: "uid-1" } });
+  });
+
+  test("is not taken for deleted where it only changed at that moment", async () => {
+    const { api } = prepare({ status: 409, body: { message: "the object has been modified" } });
+
+    await expect(api.delete(POLICY)).rejects.toMatchObject({ name: "KubernetesConflict" });
   });
 });
 

@@ -23,7 +23,7 @@ import { apiClient, whole } from "./client.ts";
 import { contextReads, named } from "./context.ts";
 import { policiesFor, policyEndpointsFor, servedPolicyKinds } from "./policies.ts";
 import { collectionPath, objectPath } from "./resources.ts";
-import { failureOf, messageOf, type Transport } from "./transport.ts";
+import { type ApiAnswer, failureOf, messageOf, type Transport } from "./transport.ts";
 
 /** Refuse an object with a field that the kind does not have, instead of dropping the field. */
 const STRICT = "?fieldValidation=Strict";
@@ -128,8 +128,10 @@ export function kubernetesApi(transport: Transport): Kubernetes {
     async delete(object) {
       const preconditions = { uid: object.uid };
       const content = { apiVersion: "v1", kind: "DeleteOptions", preconditions };
-      // 409: the name belongs to another object by now, so ours is gone.
-      await api.write("DELETE", objectPath(object), content, { expected: [404, 409] });
+      const path = objectPath(object);
+      const answer = await api.write("DELETE", path, content, { expected: [404, 409] });
+      if (answer.status < 400 || answer.status === 404 || isAnother(answer)) return;
+      throw failureOf({ method: "DELETE", path }, answer);
     },
 
     async evict({ namespace, name, uid }) {
@@ -140,9 +142,10 @@ export function kubernetesApi(transport: Transport): Kubernetes {
         deleteOptions: { preconditions: { uid } },
       };
       const path = `${core(namespace, "pods", name)}/eviction`;
-      // 429: a budget has nothing left; 500: two budgets select the pod, which the API never allows.
       const answer = await api.write("POST", path, content, { expected: [404, 409, 429, 500] });
-      return answer.status === 429 || answer.status === 500 ? messageOf(answer) : null;
+      if (answer.status < 400 || answer.status === 404 || isAnother(answer)) return null;
+      if (isOfBudget(answer)) return messageOf(answer);
+      throw failureOf({ method: "POST", path }, answer);
     },
 
     async identity() {
@@ -162,6 +165,25 @@ export function kubernetesApi(transport: Transport): Kubernetes {
 
     missing: (permissions, namespace) => missingPermissions(api, permissions, namespace),
   };
+}
+
+/** Whether the name is another object's by now, and not only changed at the same moment: both are 409. */
+function isAnother({ status, body }: ApiAnswer): boolean {
+  const { message = "" } = (body ?? {}) as { readonly message?: string };
+  return status === 409 && message.includes("UID in precondition");
+}
+
+/**
+ * Whether an eviction is refused by a PodDisruptionBudget: 429 where it has nothing left, 500 where two
+ * of them select the pod. The API server's own troubles have the same status and say neither.
+ */
+function isOfBudget({ status, body }: ApiAnswer): boolean {
+  const { message = "", details } = (body ?? {}) as {
+    readonly message?: string;
+    readonly details?: { readonly causes?: readonly { readonly reason?: string }[] };
+  };
+  if (status === 500) return message.includes("PodDisruptionBudget");
+  return (details?.causes ?? []).some(({ reason }) => reason === "DisruptionBudget");
 }
 
 function apiVersionOf(kind: WorkloadKind): string {

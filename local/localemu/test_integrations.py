@@ -152,7 +152,6 @@ class EventBridge(AsARole):
         self.put_event()
         self.assertTrue(eventually(lambda: bool(received(url)), 10))
 
-
     def test_each_policy_resource_of_a_bus_is_a_statement_of_its_policy(self) -> None:
         def template(*sources: str) -> str:
             statements = {
@@ -189,6 +188,38 @@ class EventBridge(AsARole):
         stacks.update_stack(StackName=stack, TemplateBody=template("one", "four"))
         stacks.get_waiter("stack_update_complete").wait(StackName=stack)
         self.assertEqual(names(), ["Nofour", "Noone"])
+
+
+class Functions(AsARole):
+    def test_a_template_reserves_concurrency_and_gives_it_back(self) -> None:
+        function, role = name("function"), self.role(trusts={"Service": "lambda.amazonaws.com"})
+
+        def template(**reserved: int) -> str:
+            code = {"ZipFile": "export const handler = () => 1;"}
+            properties = {
+                "FunctionName": function,
+                "Role": role,
+                "Runtime": "nodejs24.x",
+                "Handler": "index.handler",
+                "Code": code,
+                **reserved,
+            }
+            made = {"Type": "AWS::Lambda::Function", "Properties": properties}
+            return json.dumps({"Resources": {"Made": made}})
+
+        def reserved() -> int | None:
+            found = client("lambda").get_function_concurrency(FunctionName=function)
+            return found.get("ReservedConcurrentExecutions")
+
+        stacks, stack = client("cloudformation"), name("stack")
+        stacks.create_stack(
+            StackName=stack, TemplateBody=template(ReservedConcurrentExecutions=3)
+        )
+        stacks.get_waiter("stack_create_complete").wait(StackName=stack)
+        self.assertEqual(reserved(), 3)
+        stacks.update_stack(StackName=stack, TemplateBody=template())
+        stacks.get_waiter("stack_update_complete").wait(StackName=stack)
+        self.assertIsNone(reserved())
 
 
 class Pipes(AsARole):

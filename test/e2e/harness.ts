@@ -4,7 +4,7 @@ import { randomUUID } from "node:crypto";
 import { join } from "node:path";
 import { EventBridgeClient, PutEventsCommand } from "@aws-sdk/client-eventbridge";
 import {
-  DeleteFunctionConcurrencyCommand,
+  GetFunctionConcurrencyCommand,
   LambdaClient,
   PutFunctionConcurrencyCommand,
 } from "@aws-sdk/client-lambda";
@@ -118,12 +118,12 @@ export async function runHeldAt(
   victim: ScenePod,
 ): Promise<{ readonly arn: string; release(): Promise<void> }> {
   const held = { FunctionName: functionName(state) };
-  const release = async () => {
-    await lambda.send(new DeleteFunctionConcurrencyCommand(held));
+  const reserve = async (ReservedConcurrentExecutions: number | undefined) => {
+    await lambda.send(new PutFunctionConcurrencyCommand({ ...held, ReservedConcurrentExecutions }));
   };
-  await lambda.send(
-    new PutFunctionConcurrencyCommand({ ...held, ReservedConcurrentExecutions: 0 }),
-  );
+  const before = await lambda.send(new GetFunctionConcurrencyCommand(held));
+  const release = () => reserve(before.ReservedConcurrentExecutions);
+  await reserve(0);
   onTestFinished(release);
   const { id } = await raiseAlert(namespace, victim);
   const arn = await executionOf(id, executions);

@@ -22,6 +22,7 @@ CORRECTIONS = (
     "events",
     "cloudtrail",
     "function_logs",
+    "function_concurrency",
     "state_machines",
     "jsonata",
     "redrive",
