@@ -94,6 +94,7 @@ describe("evicting", () => {
     });
   });
 
+  const ENDING = { details: { causes: [{ reason: "NamespaceTerminating" }] }, message: "ends" };
   const TWO = "This pod has more than one PodDisruptionBudget, which is not supported.";
   const NOTHING_LEFT = {
     details: { causes: [{ reason: "DisruptionBudget" }] },
@@ -102,6 +103,7 @@ describe("evicting", () => {
 
   test.each([
     ["a pod that is gone as evicted", 404, {}, null],
+    ["a namespace that is being deleted as evicted", 403, ENDING, null],
     ["another pod of its name as evicted", 409, { message: ANOTHER }, null],
     ["a budget with nothing left as a refusal", 429, NOTHING_LEFT, "none left"],
     ["two budgets as a refusal", 500, { message: TWO }, TWO],
@@ -110,6 +112,7 @@ describe("evicting", () => {
   });
 
   test.each([
+    [403, "KubernetesForbidden"],
     [409, "KubernetesConflict"],
     [429, "KubernetesThrottled"],
     [500, "KubernetesUnavailable"],

@@ -142,8 +142,11 @@ export function kubernetesApi(transport: Transport): Kubernetes {
         deleteOptions: { preconditions: { uid } },
       };
       const path = `${core(namespace, "pods", name)}/eviction`;
-      const answer = await api.write("POST", path, content, { expected: [404, 409, 429, 500] });
+      const expected = [403, 404, 409, 429, 500];
+      const answer = await api.write("POST", path, content, { expected });
       if (answer.status < 400 || answer.status === 404 || isAnother(answer)) return null;
+      // Its namespace is being deleted, and takes the pod with it.
+      if (causesOf(answer).includes("NamespaceTerminating")) return null;
       if (isOfBudget(answer)) return messageOf(answer);
       throw failureOf({ method: "POST", path }, answer);
     },
@@ -168,22 +171,24 @@ export function kubernetesApi(transport: Transport): Kubernetes {
 }
 
 /** Whether the name is another object's by now, and not only changed at the same moment: both are 409. */
-function isAnother({ status, body }: ApiAnswer): boolean {
-  const { message = "" } = (body ?? {}) as { readonly message?: string };
-  return status === 409 && message.includes("UID in precondition");
+function isAnother(answer: ApiAnswer): boolean {
+  return answer.status === 409 && messageOf(answer).includes("UID in precondition");
 }
 
 /**
  * Whether an eviction is refused by a PodDisruptionBudget: 429 where it has nothing left, 500 where two
  * of them select the pod. The API server's own troubles have the same status and say neither.
  */
-function isOfBudget({ status, body }: ApiAnswer): boolean {
-  const { message = "", details } = (body ?? {}) as {
-    readonly message?: string;
+function isOfBudget(answer: ApiAnswer): boolean {
+  if (answer.status === 500) return messageOf(answer).includes("PodDisruptionBudget");
+  return causesOf(answer).includes("DisruptionBudget");
+}
+
+function causesOf({ body }: ApiAnswer): readonly string[] {
+  const { details } = (body ?? {}) as {
     readonly details?: { readonly causes?: readonly { readonly reason?: string }[] };
   };
-  if (status === 500) return message.includes("PodDisruptionBudget");
-  return (details?.causes ?? []).some(({ reason }) => reason === "DisruptionBudget");
+  return (details?.causes ?? []).flatMap(({ reason }) => reason ?? []);
 }
 
 function apiVersionOf(kind: WorkloadKind): string {

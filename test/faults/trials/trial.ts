@@ -67,8 +67,8 @@ export async function openSubject(
 }
 
 /** The same event about another alert. */
-export function eventOf({ detail }: AlertEvent, body: string): AlertEvent {
-  return { detail: { ...detail, body } };
+export function eventOf(event: AlertEvent, body: string): AlertEvent {
+  return { ...event, detail: { ...event.detail, body } };
 }
 
 /** The subject's pod contained, undisturbed. */
