@@ -372,8 +372,8 @@ const Operations = z.strictObject({
     .literal([30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2557, 3653])
     .default(365),
   /**
-   * How many alerts are read and given to a case at once, reserved of the account's concurrency for
-   * Triage and OpenCase each; further ones wait for minutes. Default 20: some hundred alerts a second.
+   * How many alerts are read and given to a case at once; further ones wait for minutes. Reserved twice
+   * of the account's concurrency, for Triage and OpenCase. Default 20.
    */
   alertsAtOnce: z.number().int().min(1).max(500).default(20),
 });

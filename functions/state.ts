@@ -36,7 +36,7 @@ export function state<Input extends z.ZodType, Output>(
   run: (input: z.output<Input>, execution: Execution) => Promise<Output>,
 ) {
   metrics.setDefaultDimensions({ state: name });
-  // Its own answer to a function that is out of time would leave the process alive with unfinished work.
+  // Middy's early answer for a function out of time would leave its process alive, with unfinished work.
   return middy({ timeoutEarlyInMillis: 0 })
     .use(injectLambdaContext(logger, { resetKeys: true }))
     .use(logMetrics(metrics, { captureColdStartMetric: true }))

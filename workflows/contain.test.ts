@@ -43,3 +43,12 @@ test("what is caught goes on with what was missed", () => {
     );
   }
 });
+
+test("waits long for a free function only before the kill switch is asked for the last time", () => {
+  const waits = (Retry: readonly { ErrorEquals: readonly string[]; MaxAttempts: number }[]) =>
+    Retry.find(({ ErrorEquals }) => ErrorEquals.includes("Lambda.TooManyRequestsException"))
+      ?.MaxAttempts ?? 0;
+  const long = tasks.filter(([, { Retry }]) => waits(Retry) > 20).map(([name]) => name);
+
+  expect(long.toSorted()).toEqual(["Authenticate", "OpenCase", "RecordIgnored", "Triage"]);
+});

@@ -78,8 +78,9 @@ describe("reading", () => {
   });
 });
 
-/** As the API server says it. */
-const ANOTHER = "Precondition failed: UID in precondition: uid-1, UID in object meta: uid-2";
+/** As the API server says it, where the name is another object's by now. */
+const ANOTHER =
+  'pods "cart-1" conflicts: the UID in the precondition (uid-1) does not match the UID in record (uid-2). The object might have been deleted and then recreated';
 
 describe("evicting", () => {
   const CART = { namespace: "payments", name: "cart-1", uid: "uid-1" };
@@ -94,19 +95,23 @@ describe("evicting", () => {
     });
   });
 
-  const ENDING = { details: { causes: [{ reason: "NamespaceTerminating" }] }, message: "ends" };
-  const TWO = "This pod has more than one PodDisruptionBudget, which is not supported.";
-  const NOTHING_LEFT = {
-    details: { causes: [{ reason: "DisruptionBudget" }] },
-    message: "none left",
-  };
+  const because = (reason: string, message = "said why") => ({
+    ...{ details: { causes: [{ reason }] }, message },
+  });
+  const WEBHOOK = 'admission webhook "drain.example.com" denied the request: moved by its operator';
+  const POLICY_SAYS = "ValidatingAdmissionPolicy 'keep' with binding 'keep' denied request: stays";
+  const TWO =
+    "This pod has more than one PodDisruptionBudget, which the eviction subresource does not support.";
 
   test.each([
     ["a pod that is gone as evicted", 404, {}, null],
-    ["a namespace that is being deleted as evicted", 403, ENDING, null],
     ["another pod of its name as evicted", 409, { message: ANOTHER }, null],
-    ["a budget with nothing left as a refusal", 429, NOTHING_LEFT, "none left"],
+    ["a namespace that ends as evicted", 403, because("NamespaceTerminating"), null],
+    ["a budget with nothing left as a refusal", 429, because("DisruptionBudget"), "said why"],
     ["two budgets as a refusal", 500, { message: TWO }, TWO],
+    ["a webhook that says no as a refusal", 500, { message: WEBHOOK }, WEBHOOK],
+    ["a webhook that says later as a refusal", 429, { message: WEBHOOK }, WEBHOOK],
+    ["an admission policy that says no as a refusal", 422, { message: POLICY_SAYS }, POLICY_SAYS],
   ])("takes %s", async (_, status, body, answer) => {
     expect(await prepare({ status, body }).api.evict(CART)).toBe(answer);
   });

@@ -21,6 +21,7 @@ import type { Denial } from "../../core/policies.ts";
 import { missingPermissions } from "./access.ts";
 import { apiClient, whole } from "./client.ts";
 import { contextReads, named } from "./context.ts";
+import { isAnother, refusalOf } from "./eviction.ts";
 import { policiesFor, policyEndpointsFor, servedPolicyKinds } from "./policies.ts";
 import { collectionPath, objectPath } from "./resources.ts";
 import { type ApiAnswer, failureOf, messageOf, type Transport } from "./transport.ts";
@@ -128,10 +129,8 @@ export function kubernetesApi(transport: Transport): Kubernetes {
     async delete(object) {
       const preconditions = { uid: object.uid };
       const content = { apiVersion: "v1", kind: "DeleteOptions", preconditions };
-      const path = objectPath(object);
-      const answer = await api.write("DELETE", path, content, { expected: [404, 409] });
-      if (answer.status < 400 || answer.status === 404 || isAnother(answer)) return;
-      throw failureOf({ method: "DELETE", path }, answer);
+      const takes = (answer: ApiAnswer) => answer.status === 404 || isAnother(answer);
+      await api.write("DELETE", objectPath(object), content, { takes });
     },
 
     async evict({ namespace, name, uid }) {
@@ -142,13 +141,8 @@ export function kubernetesApi(transport: Transport): Kubernetes {
         deleteOptions: { preconditions: { uid } },
       };
       const path = `${core(namespace, "pods", name)}/eviction`;
-      const expected = [403, 404, 409, 429, 500];
-      const answer = await api.write("POST", path, content, { expected });
-      if (answer.status < 400 || answer.status === 404 || isAnother(answer)) return null;
-      // Its namespace is being deleted, and takes the pod with it.
-      if (causesOf(answer).includes("NamespaceTerminating")) return null;
-      if (isOfBudget(answer)) return messageOf(answer);
-      throw failureOf({ method: "POST", path }, answer);
+      const takes = (answer: ApiAnswer) => refusalOf(answer) !== undefined;
+      return refusalOf(await api.write("POST", path, content, { takes })) ?? null;
     },
 
     async identity() {
@@ -168,27 +162,6 @@ export function kubernetesApi(transport: Transport): Kubernetes {
 
     missing: (permissions, namespace) => missingPermissions(api, permissions, namespace),
   };
-}
-
-/** Whether the name is another object's by now, and not only changed at the same moment: both are 409. */
-function isAnother(answer: ApiAnswer): boolean {
-  return answer.status === 409 && messageOf(answer).includes("UID in precondition");
-}
-
-/**
- * Whether an eviction is refused by a PodDisruptionBudget: 429 where it has nothing left, 500 where two
- * of them select the pod. The API server's own troubles have the same status and say neither.
- */
-function isOfBudget(answer: ApiAnswer): boolean {
-  if (answer.status === 500) return messageOf(answer).includes("PodDisruptionBudget");
-  return causesOf(answer).includes("DisruptionBudget");
-}
-
-function causesOf({ body }: ApiAnswer): readonly string[] {
-  const { details } = (body ?? {}) as {
-    readonly details?: { readonly causes?: readonly { readonly reason?: string }[] };
-  };
-  return (details?.causes ?? []).flatMap(({ reason }) => reason ?? []);
 }
 
 function apiVersionOf(kind: WorkloadKind): string {

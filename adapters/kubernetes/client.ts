@@ -34,9 +34,8 @@ export function whole<T>(item: T): T {
 export function apiClient(transport: Transport) {
   async function send(apiRequest: ApiRequest, expected: readonly number[] = []) {
     const answer = await transport(apiRequest);
-    if (answer.status >= 400 && !expected.includes(answer.status)) {
-      throw failureOf(apiRequest, answer);
-    }
+    const isFailure = answer.status >= 400 && !expected.includes(answer.status);
+    if (isFailure && !apiRequest.takes?.(answer)) throw failureOf(apiRequest, answer);
     return answer;
   }
 
@@ -117,9 +116,17 @@ export function apiClient(transport: Transport) {
       method: "POST" | "PUT" | "PATCH" | "DELETE",
       path: string,
       content: unknown,
-      { contentType = "application/json", expected = [] as readonly number[] } = {},
+      {
+        contentType = "application/json",
+        expected = [],
+        takes,
+      }: {
+        readonly contentType?: string;
+        readonly expected?: readonly number[];
+        readonly takes?: ApiRequest["takes"];
+      } = {},
     ): Promise<ApiAnswer> {
-      return send({ method, path, body: { contentType, content } }, expected);
+      return send({ method, path, body: { contentType, content }, takes }, expected);
     },
   };
 }

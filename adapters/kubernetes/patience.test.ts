@@ -55,6 +55,15 @@ describe("an API server that is busy", () => {
     expect(waited).toEqual([3_000]);
   });
 
+  test("is not meant by an answer that the request takes, whatever it says of coming back", async () => {
+    const refusal = { status: 429, body: {}, retryAfterMs: 10_000 };
+    const { transport, waited } = prepare({ leftMs: 60_000 }, refusal);
+
+    const takes = ({ status }: ApiAnswer) => status === 429;
+    expect(await transport({ ...READ, method: "POST", takes })).toBe(refusal);
+    expect(waited).toEqual([]);
+  });
+
   test("silences nobody for an hour with one answer", async () => {
     const busy = { status: 503, body: {}, retryAfterMs: 3_600_000 };
     let time = 0;

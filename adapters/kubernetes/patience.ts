@@ -82,6 +82,7 @@ export function patientTransport(
       const answer = await (request.method === "GET" ? read : transport)(request);
       const { status, retryAfterMs } = answer;
       if (!BUSY.includes(status) || retryAfterMs === undefined) return answer;
+      if (request.takes?.(answer)) return answer;
       quietUntil = Math.max(quietUntil, now() + Math.min(retryAfterMs, QUIET_AT_MOST_MS));
       await waitFor(retryAfterMs, String(status));
     }

@@ -24,6 +24,8 @@ export interface ApiRequest {
   /** Milliseconds, where the usual time is not meant. */
   readonly timeoutMs?: number;
   readonly body?: { readonly contentType: string; readonly content: unknown };
+  /** True for an answer of 400 and above that is neither a failure nor a reason to come back later. */
+  readonly takes?: ((answer: ApiAnswer) => boolean) | undefined;
 }
 
 export interface ApiAnswer {

@@ -8,6 +8,7 @@ import { CILIUM, CILIUM_CLUSTER, SETTINGS } from "../../test/memory/quarantine-i
 import { bucketFolder } from "../../test/memory/run-folder.ts";
 import type { Mode } from "../alert/alert.ts";
 import type { Clusters } from "../cluster/authenticate.ts";
+import { TransientError } from "../errors.ts";
 import { openCaseKey } from "../evidence/keys.ts";
 import type { Drain, DrainPlan } from "../evidence/schemas/drain.ts";
 import { verifyRun } from "../evidence/verify.ts";
@@ -181,6 +182,26 @@ describe("a drain that was asked for", () => {
 
     expect(kubernetes.state.writes).toEqual(["evict Pod cart"]);
     expect(kept<Drain>(store, "drain.json").pods[1]).toMatchObject({ outcome: "stays" });
+  });
+
+  test("evicts the others where one cannot be evicted for a moment, and that one at the next look", async () => {
+    const { kubernetes, look } = await contained([aNeighbour("cart"), aNeighbour("db")]);
+    const error = new TransientError("KubernetesUnavailable", "no answer");
+    kubernetes.state.failNextWrite = { write: "evict Pod cart", error };
+
+    const { since, done } = await look();
+    await look(since);
+
+    expect(done).toBe(false);
+    expect(kubernetes.state.writes).toEqual(["evict Pod db", "evict Pod cart"]);
+  });
+
+  test("fails where no eviction gets through, to be tried again", async () => {
+    const { kubernetes, look } = await contained([aNeighbour("cart")]);
+    const error = new TransientError("KubernetesThrottled", "too many requests");
+    kubernetes.state.failNextWrite = { write: "evict Pod cart", error };
+
+    await expect(look()).rejects.toBe(error);
   });
 
   test("asks a budget again for ten minutes, and then says what it refused", async () => {

@@ -3,6 +3,7 @@ import { type KillSwitch, killSwitchBrake } from "../brakes/kill-switch.ts";
 import type { Execution } from "../case/case.ts";
 import { runOf } from "../case/case.ts";
 import type { ClusterAccess, Clusters } from "../cluster/authenticate.ts";
+import { TransientError } from "../errors.ts";
 import { artefactKey } from "../evidence/keys.ts";
 import type { Drain, DrainPlan } from "../evidence/schemas/drain.ts";
 import type { Artefact } from "../evidence/store.ts";
@@ -28,6 +29,9 @@ export const DRAIN_NODE_NEEDS = {
 
 /** A budget that refuses for longer than this needs a person: `kubectl drain` waits as long. */
 const DRAIN_WITHIN_MS = 600_000;
+
+/** After so many that failed the others wait for the next look. */
+const FAILURES_A_LOOK = 3;
 
 /** So many fit well into the time of a function, whatever the size of the node group. */
 const EVICTIONS_A_LOOK = 500;
@@ -68,6 +72,8 @@ interface DrainInput extends DrainRequest {
  *
  * Where the kill switch holds at the first look, the drain is an audit; once it holds at a later one,
  * nothing more is evicted, and the drain ends with what is left.
+ *
+ * Errors: those of the cluster, where no eviction got through; of single pods they are the outcome.
  */
 export async function drainNode(input: DrainInput, ports: Ports): Promise<DrainLook> {
   const { store, now } = ports;
@@ -131,6 +137,7 @@ async function evictAll(
     for (const pod of await podsOn(name, kubernetes)) there.set(pod.metadata.uid ?? "", pod);
   }
   let asked = 0;
+  const failures: TransientError[] = [];
   const evict = async (planned: DrainPlan["evictions"][number]): Promise<Outcome> => {
     const pod = there.get(planned.uid);
     if (!pod) return outcome(planned, "left", null);
@@ -141,15 +148,26 @@ async function evictAll(
     if (why !== null) return outcome(planned, "stays", why);
     if (held !== null) return outcome(planned, "withheld", held.why);
     if (asked >= EVICTIONS_A_LOOK) return outcome(planned, "waiting", "others were evicted before");
+    if (failures.length >= FAILURES_A_LOOK)
+      return outcome(planned, "waiting", "others could not be evicted");
     asked += 1;
-    const refusal = await kubernetes.evict(planned);
-    return refusal === null
-      ? outcome(planned, "ending", "it was evicted, and its containers have not ended yet")
-      : outcome(planned, "refused", refusal);
+    try {
+      const refusal = await kubernetes.evict(planned);
+      return refusal === null
+        ? outcome(planned, "ending", "it is on its way, and its containers have not ended yet")
+        : outcome(planned, "refused", refusal);
+    } catch (error) {
+      if (!(error instanceof TransientError)) throw error;
+      failures.push(error);
+      return outcome(planned, "waiting", error.message);
+    }
   };
   const outcomes: Outcome[] = [];
   // One after the other: a budget counts what it has allowed already.
   for (const planned of plan.evictions) outcomes.push(await evict(planned));
+  // One pod must not keep the others from leaving; where none gets through it is not the pod's trouble.
+  const [first] = failures;
+  if (first && failures.length === asked) throw first;
   return outcomes;
 }
 

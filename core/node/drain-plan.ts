@@ -64,6 +64,8 @@ export async function makeDrainPlan(
     undo: "none: the controller of an evicted pod has started another one, elsewhere",
   };
   for (const { name, uid } of await cordonedBy(of, store)) {
+    // First, as it fails where the API server has lost its kinds: then a missing node proves nothing.
+    const pods = await podsOn(name, kubernetes);
     const node = await kubernetes.node(name);
     const why =
       node?.metadata.uid !== uid
@@ -76,7 +78,7 @@ export async function makeDrainPlan(
       continue;
     }
     plan.nodes.push({ name, uid });
-    for (const pod of await podsOn(name, kubernetes)) {
+    for (const pod of pods) {
       const { namespace = "", name: podName, uid: podUid = "" } = pod.metadata;
       const found = { node: name, namespace, name: podName, uid: podUid };
       const stays = staysBecause(pod, kept);

@@ -29,7 +29,7 @@ import {
   victimOf,
 } from "./harness.ts";
 
-/** As many as leave room for the tests beside this one; `npm run storm` starts sixty. */
+/** As many as leave room for the tests beside this one; `npm run storm` starts two hundred. */
 const STARTS = Number(process.env.CONTAINMENT_STARTS ?? "8");
 const SIDECAR = `containerd://${"5".repeat(64)}`;
 

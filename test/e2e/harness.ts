@@ -118,11 +118,13 @@ export async function runHeldAt(
   victim: ScenePod,
 ): Promise<{ readonly arn: string; release(): Promise<void> }> {
   const held = { FunctionName: functionName(state) };
-  const reserve = async (ReservedConcurrentExecutions: number | undefined) => {
+  const reserve = async (ReservedConcurrentExecutions: number) => {
     await lambda.send(new PutFunctionConcurrencyCommand({ ...held, ReservedConcurrentExecutions }));
   };
   const before = await lambda.send(new GetFunctionConcurrencyCommand(held));
-  const release = () => reserve(before.ReservedConcurrentExecutions);
+  const units = before.ReservedConcurrentExecutions;
+  if (!units) throw new Error(`${held.FunctionName} is held by somebody else, or reserves nothing`);
+  const release = () => reserve(units);
   await reserve(0);
   onTestFinished(release);
   const { id } = await raiseAlert(namespace, victim);

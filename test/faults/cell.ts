@@ -37,12 +37,13 @@ export async function runCell(
   const name = `${cell.id.replaceAll(/[^A-Za-z0-9]+/g, "-")}-${randomUUID().slice(0, 8)}`.slice(
     -80,
   );
+  const execution = cell.column.startsWith("sts-") ? null : name;
   const fault = await place.faults.lay({
     ...cell.fault(undisturbed.seen(cell.state)),
-    execution: cell.column.startsWith("sts-") ? null : name,
+    execution,
     state: cell.state,
   });
-  if (cell.alone) await place.faults.endProcessesOf(`local-eks-containment-${cell.state}`);
+  if (execution === null) await place.faults.endProcessesOf(`local-eks-containment-${cell.state}`);
   const arn = await look.start(playbookOf(cell.state), name, trial.input);
 
   const first = await look.end(arn);

@@ -28,8 +28,8 @@ export interface Fault {
   readonly execution: string | null;
   readonly state: StateName;
   readonly service: Service | "any";
-  /** The first request that it meets: any, any write, or the one of this label. */
-  readonly begins: "request" | "write" | { readonly label: string };
+  /** The first request that it meets: any, any write, or the nth of this label. */
+  readonly begins: "request" | "write" | { readonly label: string; readonly nth: number };
   /** Requests that it meets; null: all, until it is healed. */
   readonly times: number | null;
   readonly does: Deed;
@@ -45,6 +45,8 @@ interface Laid {
   readonly fault: Fault;
   begun: boolean;
   met: number;
+  /** Requests of the label that it waits for. */
+  passed: number;
 }
 
 export class LaidFaults {
@@ -53,7 +55,7 @@ export class LaidFaults {
 
   lay(fault: Fault): string {
     const id = randomUUID();
-    this.#laid.set(id, { fault, begun: false, met: 0 });
+    this.#laid.set(id, { fault, begun: false, met: 0, passed: 0 });
     return id;
   }
 
@@ -82,11 +84,18 @@ export class LaidFaults {
   }
 }
 
-function lies({ fault, begun, met }: Laid, asked: Asked): boolean {
-  const { execution, state, service, begins, times } = fault;
-  if (state !== asked.state || (times !== null && met >= times)) return false;
+function lies(laid: Laid, asked: Asked): boolean {
+  const { execution, state, service, times } = laid.fault;
+  if (state !== asked.state || (times !== null && laid.met >= times)) return false;
   if (execution !== null && execution !== asked.execution) return false;
   if (service !== "any" && service !== asked.service) return false;
-  if (begun || begins === "request") return true;
-  return begins === "write" ? asked.write : asked.label === begins.label;
+  return laid.begun || beginsWith(laid, asked);
+}
+
+function beginsWith(laid: Laid, { write, label }: Asked): boolean {
+  const { begins } = laid.fault;
+  if (begins === "request") return true;
+  if (begins === "write") return write;
+  if (label === begins.label) laid.passed += 1;
+  return label === begins.label && laid.passed === begins.nth;
 }

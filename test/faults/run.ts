@@ -101,6 +101,7 @@ async function runOne(cell: Job, lane: number, place: Place, undisturbed: Undist
   try {
     return await cell.run({ place, undisturbed, nodeGroup: nodesOfLane(lane) });
   } catch (error) {
+    interrupted.throwIfAborted();
     const seconds = Math.round((performance.now() - startedAt) / 1_000);
     const wrong = [describeError(error)];
     return { id: cell.id, expected: cell.end, end: "no end", wrong, met: 0, seconds };

@@ -121,11 +121,11 @@ function crashCells(state: StateName): readonly Cell[] {
       ? [
           crash("crash-between", "briefly", (seen) => ({
             ...kill("after", 1),
-            begins: { label: middle(writesIn(seen)) },
+            begins: writeAt(seen, (last) => Math.floor(last / 2)),
           })),
           crash("crash-after", "briefly", (seen) => ({
             ...kill("after", 1),
-            begins: { label: writesIn(seen).at(-1) ?? "" },
+            begins: writeAt(seen, (last) => last),
           })),
         ]
       : []),
@@ -139,12 +139,12 @@ function crashCells(state: StateName): readonly Cell[] {
   ];
 }
 
-function writesIn(seen: readonly Seen[]): readonly string[] {
-  return seen.filter(({ write }) => write).map(({ label }) => label);
-}
-
-function middle(labels: readonly string[]): string {
-  return labels[Math.floor((labels.length - 1) / 2)] ?? "";
+/** One of the writes that a state makes without a fault, by the index of the last one. */
+function writeAt(seen: readonly Seen[], choose: (last: number) => number) {
+  const labels = seen.filter(({ write }) => write).map(({ label }) => label);
+  const at = choose(labels.length - 1);
+  const label = labels[at] ?? "";
+  return { label, nth: labels.slice(0, at + 1).filter((each) => each === label).length };
 }
 
 function cell(
@@ -175,7 +175,8 @@ function mayMiss(state: StateName, column: string): string | null {
   return null;
 }
 
-function doneBy(state: StateName): Done {
+/** What a run without a fault comes to. */
+export function doneBy(state: StateName): Done {
   return state === "RecordIgnored" ? "refused" : DONE[playbookOf(state)];
 }
 

@@ -9,6 +9,7 @@ import type { Seen } from "./laid-faults.ts";
 import { alertAbout, freshNamespace, type Look, lookAt, type Place } from "./place.ts";
 import { type Playbook, playbookOf, STATES_THAT_ASK } from "./playbook.ts";
 import { closeShop } from "./shops.ts";
+import { doneBy } from "./table.ts";
 import { asTest } from "./trials/contain.ts";
 import { trialOf } from "./trials/index.ts";
 import type { AlertEvent } from "./trials/trial.ts";
@@ -76,8 +77,10 @@ async function runOther(
   const trial = await trialOf(state, { place, look, nodeGroup, event }, { gaps });
   const name = randomUUID();
   const first = await look.end(await look.start(playbook, name, trial.input));
-  const { wrong } = await trial.judge({ first, last: first });
-  if (wrong.length > 0) throw new Error(`without a fault ${playbook}: ${wrong.join("; ")}`);
+  const { end, wrong } = await trial.judge({ first, last: first });
+  if (wrong.length > 0 || end !== doneBy(state)) {
+    throw new Error(`without a fault ${playbook} ended ${end}: ${wrong.join("; ")}`);
+  }
   await closeShop(trial.shop, place);
   return place.faults.seen(name);
 }

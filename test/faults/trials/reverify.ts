@@ -37,6 +37,11 @@ export async function reverifyTrial(
   };
 }
 
+/** What an execution ends with: an alarm goes off for what was not verified. */
+interface Looked {
+  readonly notVerified: number;
+}
+
 interface Contained {
   readonly result: RunResult;
   readonly look: Look;
@@ -52,9 +57,12 @@ async function judge(ends: Ends, subject: Subject, contained: Contained): Promis
   if (!(await holds(subject, contained))) {
     end = "contained by the next look";
     const said = await lastVerdict(result, look);
-    if (said?.verdict === "contained" && said.drift.length === 0) {
+    const toldSo = said?.execution.arn === ends.last.arn && !isGood(said, result);
+    const { notVerified } = ends.last.output as Looked;
+    if (said !== null && isGood(said, result)) {
       wrong.push("the history says contained, and the quarantine is not there");
     }
+    if (!toldSo && notVerified === 0) wrong.push("nobody is told that it was not looked at");
     const next = await look.end(await look.start("reverify", randomUUID(), request));
     if (next.status !== "SUCCEEDED") wrong.push(`the next look ended ${next.status}`);
     else if (!(await holds(subject, contained))) wrong.push("the next look did not put it back");
@@ -66,8 +74,11 @@ async function judge(ends: Ends, subject: Subject, contained: Contained): Promis
 async function holds({ shop }: Subject, { result, look }: Contained): Promise<boolean> {
   const policies = await policiesOf(shop.namespace, look);
   const said = await lastVerdict(result, look);
-  const stands = said?.verdict === result.verdict && said.drift.length === 0;
-  return stands && policies.includes(quarantineOf(result));
+  return said !== null && isGood(said, result) && policies.includes(quarantineOf(result));
+}
+
+function isGood({ verdict, drift }: VerdictRecord, result: RunResult): boolean {
+  return verdict === result.verdict && drift.length === 0;
 }
 
 async function lastVerdict({ case: of }: RunResult, look: Look): Promise<VerdictRecord | null> {
