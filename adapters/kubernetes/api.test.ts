@@ -78,6 +78,31 @@ describe("reading", () => {
   });
 });
 
+describe("what the VPC CNI resolved", () => {
+  const endpoint = (name: string, ...namespaces: readonly string[]) => ({
+    metadata: { name },
+    spec: {
+      policyRef: { name },
+      podSelectorEndpoints: namespaces.map((namespace) => ({ namespace, name: "pod" })),
+    },
+  });
+  const listed = (...items: readonly unknown[]) => ({ status: 200, body: { items } });
+
+  test("is held where it concerns the namespace, and not of every other open case", async () => {
+    const { api } = prepare(
+      listed(endpoint("own", "payments")),
+      listed(endpoint("wide", "shop", "payments"), endpoint("other", "shop"), endpoint("nobody")),
+    );
+
+    const found = await api.policyEndpoints("payments", [
+      "PolicyEndpoint",
+      "ClusterPolicyEndpoint",
+    ]);
+
+    expect(found.map(({ metadata }) => metadata.name)).toEqual(["own", "wide", "nobody"]);
+  });
+});
+
 /** As the API server says it, where the name is another object's by now. */
 const ANOTHER =
   'pods "cart-1" conflicts: the UID in the precondition (uid-1) does not match the UID in record (uid-2). The object might have been deleted and then recreated';

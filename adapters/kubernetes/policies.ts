@@ -107,7 +107,11 @@ export async function policiesFor(
   };
 }
 
-/** What the VPC CNI's controller resolved: of this namespace's policies, and cluster-wide ones. */
+/**
+ * What the VPC CNI's controller resolved: of this namespace's policies, and of cluster-wide ones where it
+ * names a pod of the namespace, or no pod at all. Every open case has cluster-wide ones, each with the
+ * address of every pod of the cluster: those of others are not held.
+ */
 export async function policyEndpointsFor(
   api: ApiClient,
   namespace: string,
@@ -115,11 +119,20 @@ export async function policyEndpointsFor(
 ): Promise<readonly PolicyEndpoint[]> {
   const group = "/apis/networking.k8s.aws/v1alpha1";
   const inside = `${group}/namespaces/${encodeURIComponent(namespace)}/policyendpoints`;
-  const [own, clusterWide] = await Promise.all([
+  const concerned = (each: PolicyEndpoint) => {
+    const pods = each.spec.podSelectorEndpoints ?? [];
+    return pods.length === 0 || pods.some((pod) => pod.namespace === namespace) ? each : null;
+  };
+  const clusterWide = async () => {
+    const found: PolicyEndpoint[] = [];
+    for await (const page of api.pages(`${group}/clusterpolicyendpoints`, {}, concerned)) {
+      found.push(...page.filter((each) => each !== null));
+    }
+    return found;
+  };
+  const [own, others] = await Promise.all([
     kinds.includes("PolicyEndpoint") ? api.list<PolicyEndpoint>(inside) : [],
-    kinds.includes("ClusterPolicyEndpoint")
-      ? api.list<PolicyEndpoint>(`${group}/clusterpolicyendpoints`)
-      : [],
+    kinds.includes("ClusterPolicyEndpoint") ? clusterWide() : [],
   ]);
-  return [...own, ...clusterWide];
+  return [...own, ...others];
 }
