@@ -95,9 +95,9 @@ whether the workflow catches the state (\`test/faults/table.ts\`).
 
 A cell is one execution in a shop of its own: an alert that is contained, a contained pod whose policy
 somebody deleted and that is looked at again, a contained pod whose node is drained, or a failure that is
-told. The fault strikes one state of it: *briefly* (two
-requests, or one kill), *lasting* (until the cause is removed, just before the redrive), or *from the
-first write on*, when reads have gone through; the cells of a column are in this order. Afterwards the
+told. The fault strikes one state of it: *briefly* (two requests, or one kill), *lasting* (until the cause
+is removed, just before the redrive), or *from the first write on*, when reads have gone through; the
+cells of a column are in this order. Afterwards the
 cluster, EC2 and the bucket are looked at: the quarantine is there exactly once, one replacement was
 started, no volume was snapshotted twice, the target's marker is the case's, and \`verify\` finds
 nothing wrong with the evidence. A drain must have left the pod alone on its node, the failure must stand
@@ -109,8 +109,8 @@ ${LEGEND.map((line) => `- ${line}`).join("\n")}
 
 \`npm run faults -- --only ApplyPolicy/kubernetes-503/lasting\` runs one cell, \`--only '*/s3-503'\` a
 column, \`--left\` those that have no good end yet, \`--list\` names all. STS knows no execution, and
-ListOpenCases lists every case: their cells run alone. Out of memory is a process that gets no more of it (\`prlimit\`) and a long answer. The
-unit layer kills a state before and after every call that it makes. Tasks that a workflow does itself
+ListOpenCases lists every case: their cells run alone. Out of memory is a process that gets no more of
+it (\`prlimit\`) and a long answer. The unit layer kills a state before and after every call that it makes. Tasks that a workflow does itself
 (the kill switch, the notifications, what it asks CloudTrail and GuardDuty) pass no proxy:
 \`test/e2e/alone/missing-rights.test.ts\` refuses them.
 
