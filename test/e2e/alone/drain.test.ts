@@ -3,8 +3,12 @@
  * instance, and other files expect their pods on every node.
  */
 import { randomUUID } from "node:crypto";
+import { type RequestOptions, request } from "node:https";
+import { json } from "node:stream/consumers";
 import { AppsV1Api, PolicyV1Api } from "@kubernetes/client-node";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { kubernetesApi } from "../../../adapters/kubernetes/api.ts";
+import type { ApiAnswer, ApiRequest } from "../../../adapters/kubernetes/transport.ts";
 import type { RunResult } from "../../../core/evidence/record-run.ts";
 import type { Drain, DrainPlan } from "../../../core/evidence/schemas/drain.ts";
 import { waitFor } from "../../../local/wait.ts";
@@ -15,6 +19,8 @@ import {
   deployment,
   endOf,
   kubeconfig,
+  networking,
+  policyNames,
   resultOf,
   store,
   turnKillSwitch,
@@ -82,6 +88,20 @@ function podOf(app: string) {
       containers: [{ name: app, image: `registry.example/${app}:1` }],
     },
   };
+}
+
+/** A request as an administrator of the cluster makes it. */
+async function asAdministrator({ method, path, body }: ApiRequest): Promise<ApiAnswer> {
+  const options: RequestOptions = { method, headers: { "content-type": "application/json" } };
+  await kubeconfig.applyToHTTPSOptions(options);
+  const url = `${kubeconfig.getCurrentCluster()?.server}${path}`;
+  return new Promise((resolve, reject) => {
+    request(url, options, async (answer) => {
+      resolve({ status: answer.statusCode ?? 0, body: await json(answer) });
+    })
+      .on("error", reject)
+      .end(JSON.stringify(body?.content));
+  });
 }
 
 /** What runs there, without what controllers add to the names. */
@@ -173,6 +193,22 @@ test("touches no node that was uncordoned since, and says so with exit code 1", 
   expect(code).toBe(1);
   expect(out).toContain(`left   node ${node}: it is no longer cordoned`);
   expect(await namesOn(node)).toEqual(before);
+});
+
+test("what bears the name of a pod or policy that is gone is neither evicted nor deleted", async () => {
+  const metadata = { name: "successor" };
+  await networking.createNamespacedNetworkPolicy({
+    namespace,
+    body: { metadata, spec: { podSelector: {} } },
+  });
+  const gone = { namespace, name: "successor", uid: randomUUID() };
+  const kubernetes = kubernetesApi(asAdministrator);
+
+  expect(await kubernetes.evict({ ...gone, name: "alone" })).toBeNull();
+  await kubernetes.delete({ ...gone, apiVersion: "networking.k8s.io/v1", kind: "NetworkPolicy" });
+
+  expect(await namesOn(node)).toContain("alone");
+  expect(await policyNames(namespace)).toContain("successor");
 });
 
 test.each([
