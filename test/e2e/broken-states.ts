@@ -2,19 +2,16 @@
 import { IAMClient, PutRolePolicyCommand } from "@aws-sdk/client-iam";
 import { DescribeStateMachineCommand, SFNClient } from "@aws-sdk/client-sfn";
 import { INVOKE, type Workflow } from "../../workflows/definition.ts";
+import { machineOf } from "../state-machines.ts";
 import { aws, deployment } from "./harness.ts";
 import { nameIn } from "./role-rights.ts";
 
 const sfn = new SFNClient(aws);
 const iam = new IAMClient(aws);
 
-export function machineOf({ name }: Workflow): string {
-  return deployment.stateMachineArn.replace(/contain$/, name);
-}
-
 /** Breaks these states of a workflow for good, and mends all others. */
 export async function breakOnly(workflow: Workflow, states: readonly string[]): Promise<void> {
-  const stateMachineArn = machineOf(workflow);
+  const stateMachineArn = machineOf(deployment, workflow.name);
   const { roleArn = "" } = await sfn.send(new DescribeStateMachineCommand({ stateMachineArn }));
   // A policy must say something: with nothing broken it denies what does not exist.
   const nothing = {

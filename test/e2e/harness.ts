@@ -1,6 +1,9 @@
 /** What every end-to-end test needs: the shared stage, a shop of its own, ways in and ways to look. */
 import { execFile } from "node:child_process";
 import { randomUUID } from "node:crypto";
+import { once } from "node:events";
+import type { IncomingMessage } from "node:http";
+import { type RequestOptions, request as requestHttps } from "node:https";
 import { join } from "node:path";
 import { EventBridgeClient, PutEventsCommand } from "@aws-sdk/client-eventbridge";
 import {
@@ -48,6 +51,20 @@ kubeconfig.loadFromFile(stage.kubeconfig);
 export const core = kubeconfig.makeApiClient(CoreV1Api);
 export const networking = kubeconfig.makeApiClient(NetworkingV1Api);
 export const rbac = kubeconfig.makeApiClient(RbacAuthorizationV1Api);
+
+/** What the API server answers an administrator of the cluster. */
+export async function askCluster(
+  path: string,
+  options: RequestOptions,
+  content?: unknown,
+): Promise<IncomingMessage> {
+  await kubeconfig.applyToHTTPSOptions(options);
+  const { server = "" } = kubeconfig.getCurrentCluster() ?? {};
+  const sent = requestHttps(new URL(path, server), options);
+  sent.end(content === undefined ? undefined : JSON.stringify(content));
+  const [answer] = await once(sent, "response");
+  return answer;
+}
 
 export const executions = executionsOf(deployment.stateMachineArn, aws);
 /** As the tests write, where they do. */

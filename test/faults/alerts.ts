@@ -2,12 +2,13 @@
 import { randomUUID } from "node:crypto";
 import type { RunResult } from "../../core/evidence/record-run.ts";
 import { executionOf } from "../../local/follow.ts";
-import { createShop, type NodeGroup, type ScenePod, type Shop } from "../../local/scene.ts";
+import type { NodeGroup, ScenePod } from "../../local/scene.ts";
 import { waitFor } from "../../local/wait.ts";
-import { policiesOf, wrongWithContainment, wrongWithRefusal } from "./assess.ts";
+import { wrongWithContainment, wrongWithRefusal } from "./assess.ts";
 import type { Outcome } from "./cell.ts";
-import { alertAbout, freshNamespace, type Look, lookAt, type Place } from "./place.ts";
+import { alertAbout, type Look, lookAt, type Place } from "./place.ts";
 import { closeShop } from "./shops.ts";
+import { openSubject } from "./trials/trial.ts";
 
 const HOUR_MS = 3_600_000;
 const REPLACED_WITHIN_MS = 60_000;
@@ -61,10 +62,8 @@ export async function runAlertCell(
 ): Promise<Outcome> {
   const startedAt = performance.now();
   const look = lookAt(place);
-  const shop: Shop = await createShop(place, freshNamespace(), nodeGroup);
-  const [victim] = shop.checkout.pods;
-  if (!victim) throw new Error("the shop has no checkout pod");
-  const subject = { shop, victim, policiesBefore: await policiesOf(shop.namespace, look) };
+  const subject = await openSubject({ place, look, nodeGroup });
+  const { shop, victim } = subject;
   const bodies = await alerts(shop.namespace, victim, look);
   for (const body of bodies) await look.sendToQueue(body);
 

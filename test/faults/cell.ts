@@ -9,6 +9,7 @@ import { playbookOf } from "./playbook.ts";
 import { closeShop } from "./shops.ts";
 import { type Cell, missing } from "./table.ts";
 import { trialOf } from "./trials/index.ts";
+import { judged } from "./trials/trial.ts";
 import type { Undisturbed } from "./undisturbed.ts";
 
 export interface Outcome {
@@ -52,7 +53,7 @@ export async function runCell(
   const last = first.status === "SUCCEEDED" ? first : await redriven(arn, look);
   // A redrive is a person's, who need not wait.
   const seen = (await place.faults.seen(name)).filter(({ at }) => at < healedAt);
-  const { end, wrong } = await trial.judge({ first, last });
+  const { end, wrong } = await judged(trial, first, last);
   await closeShop(trial.shop, place);
   return {
     id: cell.id,

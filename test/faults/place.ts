@@ -14,6 +14,7 @@ import { type AlertTarget, sendToQueue, terminalShellAlert } from "../../local/f
 import type { NodeGroup, ScenePod } from "../../local/scene.ts";
 import type { AwsClientConfig } from "../../local/stage.ts";
 import { waitFor } from "../../local/wait.ts";
+import { machineOf } from "../state-machines.ts";
 import type { Faults } from "./control.ts";
 import type { Playbook } from "./playbook.ts";
 
@@ -47,7 +48,7 @@ export function lookAt({ aws, kubernetes, deployment }: Place) {
 
     /** Starts a playbook. Returns the execution's ARN. */
     async start(playbook: Playbook, name: string, input: unknown): Promise<string> {
-      const stateMachineArn = deployment.stateMachineArn.replace(/contain$/, playbook);
+      const stateMachineArn = machineOf(deployment, playbook);
       const { executionArn = "" } = await sfn.send(
         new StartExecutionCommand({ stateMachineArn, name, input: JSON.stringify(input) }),
       );

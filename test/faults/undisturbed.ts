@@ -3,16 +3,16 @@ import { randomUUID } from "node:crypto";
 import type { RunResult } from "../../core/evidence/record-run.ts";
 import type { StateName } from "../../functions/contract.ts";
 import { executionOf } from "../../local/follow.ts";
-import { createShop, type NodeGroup } from "../../local/scene.ts";
+import type { NodeGroup } from "../../local/scene.ts";
 import { type Gaps, gapsOf } from "./assess.ts";
 import type { Seen } from "./laid-faults.ts";
-import { alertAbout, freshNamespace, type Look, lookAt, type Place } from "./place.ts";
+import { alertAbout, type Look, lookAt, type Place } from "./place.ts";
 import { type Playbook, playbookOf, STATES_THAT_ASK } from "./playbook.ts";
 import { closeShop } from "./shops.ts";
 import { doneBy } from "./table.ts";
 import { asTest } from "./trials/contain.ts";
 import { trialOf } from "./trials/index.ts";
-import type { AlertEvent } from "./trials/trial.ts";
+import { type AlertEvent, judged, openSubject } from "./trials/trial.ts";
 
 export interface Undisturbed {
   /** An event as the bus handed it to the contain playbook. */
@@ -42,9 +42,7 @@ type Contained = Omit<Undisturbed, "seen"> & { readonly seen: readonly Seen[] };
 /** Has one alert contained and one ignored, both through the queue. */
 async function runContain(place: Place, nodeGroup: NodeGroup): Promise<Contained> {
   const look = lookAt(place);
-  const shop = await createShop(place, freshNamespace(), nodeGroup);
-  const [victim] = shop.checkout.pods;
-  if (!victim) throw new Error("the shop has no checkout pod");
+  const { shop, victim } = await openSubject({ place, look, nodeGroup });
   const body = await alertAbout(shop.namespace, victim);
   const [contained, ignored] = await Promise.all([
     throughQueue(body, look),
@@ -77,7 +75,7 @@ async function runOther(
   const trial = await trialOf(state, { place, look, nodeGroup, event }, { gaps });
   const name = randomUUID();
   const first = await look.end(await look.start(playbook, name, trial.input));
-  const { end, wrong } = await trial.judge({ first, last: first });
+  const { end, wrong } = await judged(trial, first, first);
   if (wrong.length > 0 || end !== doneBy(state)) {
     throw new Error(`without a fault ${playbook} ended ${end}: ${wrong.join("; ")}`);
   }

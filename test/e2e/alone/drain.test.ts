@@ -3,7 +3,6 @@
  * instance, and other files expect their pods on every node.
  */
 import { randomUUID } from "node:crypto";
-import { type RequestOptions, request } from "node:https";
 import { json } from "node:stream/consumers";
 import { AppsV1Api, PolicyV1Api } from "@kubernetes/client-node";
 import { afterAll, beforeAll, expect, test } from "vitest";
@@ -14,6 +13,7 @@ import type { Drain, DrainPlan } from "../../../core/evidence/schemas/drain.ts";
 import { waitFor } from "../../../local/wait.ts";
 import {
   artefactsOf,
+  askCluster,
   containment,
   core,
   deployment,
@@ -90,18 +90,11 @@ function podOf(app: string) {
   };
 }
 
-/** A request as an administrator of the cluster makes it. */
+/** The product's requests with the rights of an administrator. */
 async function asAdministrator({ method, path, body }: ApiRequest): Promise<ApiAnswer> {
-  const options: RequestOptions = { method, headers: { "content-type": "application/json" } };
-  await kubeconfig.applyToHTTPSOptions(options);
-  const url = `${kubeconfig.getCurrentCluster()?.server}${path}`;
-  return new Promise((resolve, reject) => {
-    request(url, options, async (answer) => {
-      resolve({ status: answer.statusCode ?? 0, body: await json(answer) });
-    })
-      .on("error", reject)
-      .end(JSON.stringify(body?.content));
-  });
+  const headers = { "content-type": "application/json" };
+  const answer = await askCluster(path, { method, headers }, body?.content);
+  return { status: answer.statusCode ?? 0, body: await json(answer) };
 }
 
 /** What runs there, without what controllers add to the names. */

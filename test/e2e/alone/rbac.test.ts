@@ -1,6 +1,4 @@
 /** What the real authorizer grants to our groups, against what the code declares. Alone: all that is granted counts. */
-import { once } from "node:events";
-import { type RequestOptions, request } from "node:https";
 import {
   DescribeAccessEntryCommand,
   EKSClient,
@@ -21,7 +19,7 @@ import { CLUSTER_STATES, groupsOf, READERS } from "../../../kubernetes/groups.ts
 import { PRIORITY } from "../../../kubernetes/priority.ts";
 import { MEMBERS } from "../../../kubernetes/rbac.ts";
 import { waitFor } from "../../../local/wait.ts";
-import { aws, core, functionName, kubeconfig, stage } from "../harness.ts";
+import { askCluster, aws, core, functionName, kubeconfig, stage } from "../harness.ts";
 import { asResponder, template } from "../quarantine.ts";
 
 const authorization = kubeconfig.makeApiClient(AuthorizationV1Api);
@@ -95,13 +93,9 @@ describe("the API server's queues", () => {
   const flows = kubeconfig.makeApiClient(FlowcontrolApiserverV1Api);
 
   /** UID of the flow schema that a request of a member of the group falls under. */
-  async function flowSchemaOf(group: string): Promise<string | undefined> {
-    const options: RequestOptions = {
-      headers: { "Impersonate-User": "somebody", "Impersonate-Group": group },
-    };
-    await kubeconfig.applyToHTTPSOptions(options);
-    const { server = "" } = kubeconfig.getCurrentCluster() ?? {};
-    const [response] = await once(request(new URL("/apis", server), options).end(), "response");
+  async function flowSchemaOf(group: string): Promise<unknown> {
+    const headers = { "Impersonate-User": "somebody", "Impersonate-Group": group };
+    const response = await askCluster("/apis", { headers });
     response.resume();
     return response.headers["x-kubernetes-pf-flowschema-uid"];
   }

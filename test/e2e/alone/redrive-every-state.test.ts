@@ -17,11 +17,13 @@ import { executionOf, followExecution } from "../../../local/follow.ts";
 import type { Shop } from "../../../local/scene.ts";
 import { waitFor } from "../../../local/wait.ts";
 import { workflows } from "../../../workflows/definition.ts";
-import { breakOnly, machineOf } from "../broken-states.ts";
+import { machineOf } from "../../state-machines.ts";
+import { breakOnly } from "../broken-states.ts";
 import {
   artefactsOf,
   aws,
   core,
+  deployment,
   endOf,
   executions,
   kubeconfig,
@@ -123,7 +125,7 @@ function uncaught(name: string): readonly string[] {
 }
 
 async function startOf(name: string, input: unknown): Promise<string> {
-  const stateMachineArn = machineOf(workflowOf(name));
+  const stateMachineArn = machineOf(deployment, workflowOf(name).name);
   const { executionArn = "" } = await sfn.send(
     new StartExecutionCommand({ stateMachineArn, input: JSON.stringify(input) }),
   );
@@ -183,7 +185,7 @@ test("every state that can stop an execution lies on a way", () => {
 
 describe.each(WAYS)("$workflow, of $about", (way) => {
   const workflow = workflowOf(way.workflow);
-  const ofWorkflow = executionsOf(machineOf(workflow), aws);
+  const ofWorkflow = executionsOf(machineOf(deployment, workflow.name), aws);
   let arn: string;
 
   beforeAll(async () => {

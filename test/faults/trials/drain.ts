@@ -1,20 +1,12 @@
 /** The drain playbook: whatever runs beside a contained pod leaves its node, and the pod stays. */
+import type { ExecutionReport } from "../../../adapters/aws/executions.ts";
 import { artefactKey } from "../../../core/evidence/keys.ts";
 import type { RunResult } from "../../../core/evidence/record-run.ts";
 import type { Drain } from "../../../core/evidence/schemas/drain.ts";
 import type { ScenePod, Shop } from "../../../local/scene.ts";
 import { type Subject, wrongWithContainment } from "../assess.ts";
 import type { Look } from "../place.ts";
-import {
-  byRedrive,
-  contain,
-  type Ends,
-  endedBadly,
-  type Judged,
-  openSubject,
-  type Stand,
-  type Trial,
-} from "./trial.ts";
+import { contain, type Judged, openSubject, type Stand, type Trial } from "./trial.ts";
 
 interface Manifest {
   readonly previous: { readonly runId: string } | null;
@@ -27,7 +19,7 @@ export async function drainTrial(stand: Stand): Promise<Trial> {
   return {
     shop: subject.shop,
     input: { case: result.case, reason: "the fault matrix" },
-    judge: (ends) => judge(ends, subject, result, look),
+    judge: (ended) => judge(ended, subject, result, look),
   };
 }
 
@@ -40,14 +32,12 @@ function victimWithCompany({ checkout, frontend, database }: Shop): ScenePod | u
 const isBeside = (one: ScenePod, other: ScenePod) => one.node === other.node;
 
 async function judge(
-  ends: Ends,
+  { output }: ExecutionReport,
   subject: Subject,
   contained: RunResult,
   look: Look,
 ): Promise<Judged> {
-  const bad = endedBadly(ends);
-  if (bad) return bad;
-  const { case: run, verdict } = ends.last.output as {
+  const { case: run, verdict } = output as {
     readonly case: RunResult["case"];
     readonly verdict: Drain["verdict"];
   };
@@ -69,5 +59,5 @@ async function judge(
   const { verified, problems } = await look.verify(run.runId);
   if (!verified) wrong.push(`the evidence does not verify: ${JSON.stringify(problems)}`);
   wrong.push(...(await wrongWithContainment(subject, contained, look)));
-  return { end: byRedrive(ends, verdict), wrong };
+  return { end: verdict, wrong };
 }

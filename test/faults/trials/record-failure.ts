@@ -1,19 +1,11 @@
 /** The record-failure playbook: Step Functions tells of a run that failed, and people are told. */
+import type { ExecutionReport } from "../../../adapters/aws/executions.ts";
 import { failuresPrefix } from "../../../core/evidence/keys.ts";
 import type { RunResult } from "../../../core/evidence/record-run.ts";
 import type { FailureRecord } from "../../../core/evidence/schemas/case.ts";
 import type { Look } from "../place.ts";
 import { missing } from "../table.ts";
-import {
-  byRedrive,
-  contain,
-  type Ends,
-  endedBadly,
-  type Judged,
-  openSubject,
-  type Stand,
-  type Trial,
-} from "./trial.ts";
+import { contain, type Judged, openSubject, type Stand, type Trial } from "./trial.ts";
 
 /** Of a run that went through, which is told of as failed: what is recorded is how it stands. */
 export async function recordFailureTrial(stand: Stand): Promise<Trial> {
@@ -29,14 +21,12 @@ export async function recordFailureTrial(stand: Stand): Promise<Trial> {
   return {
     shop: subject.shop,
     input: { region: "us-east-1", detail },
-    judge: (ends) => judge(ends, result, look),
+    judge: (ended) => judge(ended, result, look),
   };
 }
 
-async function judge(ends: Ends, { case: of }: RunResult, look: Look): Promise<Judged> {
-  const bad = endedBadly(ends);
-  if (bad) return bad;
-  const { outcome } = ends.last.output as { readonly outcome: "told" | "toldPlainly" };
+async function judge(ended: ExecutionReport, { case: of }: RunResult, look: Look): Promise<Judged> {
+  const { outcome } = ended.output as { readonly outcome: "told" | "toldPlainly" };
   const kept = await look.store.list(failuresPrefix(of.id), 10);
   const [first] = kept;
   const record = first && (await look.store.read<FailureRecord>(first.key));
@@ -45,6 +35,5 @@ async function judge(ends: Ends, { case: of }: RunResult, look: Look): Promise<J
   if (kept.length > 1) wrong.push(`one failure was recorded ${kept.length} times`);
   if (record && reached !== "sealed") wrong.push(`the case says that the run came to ${reached}`);
   if (outcome === "told" && !record) wrong.push("told, and not in the case");
-  const end = outcome === "told" ? "told" : missing("RecordFailure");
-  return { end: byRedrive(ends, end), wrong };
+  return { end: outcome === "told" ? "told" : missing("RecordFailure"), wrong };
 }

@@ -1,21 +1,13 @@
 /** The reverify playbook: a contained pod whose quarantine somebody deleted is to be put back. */
 import { randomUUID } from "node:crypto";
+import type { ExecutionReport } from "../../../adapters/aws/executions.ts";
 import { isProvenKey } from "../../../core/case/markers.ts";
 import { openCasesPrefix, verdictsPrefix } from "../../../core/evidence/keys.ts";
 import type { RunResult } from "../../../core/evidence/record-run.ts";
 import type { VerdictRecord } from "../../../core/evidence/schemas/reverification.ts";
 import { policiesOf, type Subject, wrongWithContainment } from "../assess.ts";
 import type { Look } from "../place.ts";
-import {
-  byRedrive,
-  contain,
-  type Ends,
-  endedBadly,
-  type Judged,
-  openSubject,
-  type Stand,
-  type Trial,
-} from "./trial.ts";
+import { contain, type Judged, openSubject, type Stand, type Trial } from "./trial.ts";
 
 /** @param looksAt the one case as when a person asks, or every open one as the schedule does */
 export async function reverifyTrial(
@@ -33,7 +25,7 @@ export async function reverifyTrial(
   return {
     shop: subject.shop,
     input: looksAt === "theCase" ? request : {},
-    judge: (ends) => judge(ends, subject, { result, look, request }),
+    judge: (ended) => judge(ended, subject, { result, look, request }),
   };
 }
 
@@ -48,17 +40,19 @@ interface Contained {
   readonly request: unknown;
 }
 
-async function judge(ends: Ends, subject: Subject, contained: Contained): Promise<Judged> {
+async function judge(
+  ended: ExecutionReport,
+  subject: Subject,
+  contained: Contained,
+): Promise<Judged> {
   const { result, look, request } = contained;
-  const bad = endedBadly(ends);
-  if (bad) return bad;
   const wrong: string[] = [];
-  let end = byRedrive(ends, "contained");
+  let end = "contained";
   if (!(await holds(subject, contained))) {
     end = "contained by the next look";
     const said = await lastVerdict(result, look);
-    const toldSo = said?.execution.arn === ends.last.arn && !isGood(said, result);
-    const { notVerified } = ends.last.output as Looked;
+    const toldSo = said?.execution.arn === ended.arn && !isGood(said, result);
+    const { notVerified } = ended.output as Looked;
     if (said !== null && isGood(said, result)) {
       wrong.push("the history says contained, and the quarantine is not there");
     }

@@ -15,13 +15,8 @@ export interface AlertEvent {
 export interface Trial {
   readonly shop: Shop;
   readonly input: unknown;
-  readonly judge: (ends: Ends) => Promise<Judged>;
-}
-
-export interface Ends {
-  readonly first: ExecutionReport;
-  /** The same where it did not fail, else what the redrive came to. */
-  readonly last: ExecutionReport;
+  /** Of an execution that succeeded, by itself or once it was redriven. */
+  readonly judge: (ended: ExecutionReport) => Promise<Judged>;
 }
 
 /** How it ended, in the words of table.ts, and what is not as it must be. */
@@ -39,25 +34,31 @@ export interface Stand {
   readonly event: AlertEvent;
 }
 
-/** What a run came to that failed and failed again; null where it did not. */
-export function endedBadly({ first, last }: Ends): Judged | null {
-  if (last.status === "SUCCEEDED") return null;
-  const wrong = [`failed with ${whyOf(first)}`, `redriven, with ${whyOf(last)}`];
-  return { end: last.status, wrong };
+/**
+ * What a trial's execution came to.
+ *
+ * @param last the same as the first where that did not fail, else what its redrive came to
+ */
+export async function judged(
+  trial: Trial,
+  first: ExecutionReport,
+  last: ExecutionReport,
+): Promise<Judged> {
+  if (last.status !== "SUCCEEDED") {
+    const wrong = [`failed with ${whyOf(first)}`, `redriven, with ${whyOf(last)}`];
+    return { end: last.status, wrong };
+  }
+  const { end, wrong } = await trial.judge(last);
+  return { end: first.status === "SUCCEEDED" ? end : `failed, then ${end} by redrive`, wrong };
 }
 
 function whyOf({ error, cause }: ExecutionReport): string {
   return `${error}: ${cause}`.slice(0, 300);
 }
 
-/** The end in words: by a redrive, where the execution failed at first. */
-export function byRedrive({ first }: Ends, end: string): string {
-  return first.status === "SUCCEEDED" ? end : `failed, then ${end} by redrive`;
-}
-
 /** A shop, one of its pods, and the namespace's policies before anything was done. */
 export async function openSubject(
-  { place, look, nodeGroup }: Stand,
+  { place, look, nodeGroup }: Pick<Stand, "place" | "look" | "nodeGroup">,
   choose: (shop: Shop) => ScenePod | undefined = ({ checkout }) => checkout.pods[0],
 ): Promise<Subject> {
   const shop = await createShop(place, freshNamespace(), nodeGroup);
